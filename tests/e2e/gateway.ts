@@ -1,0 +1,273 @@
+// Starts the built gateway on a real workerd, with real SQLite objects and a real KV, and lets a test look behind it.
+//
+//   const gateway = await startGateway({ origin: origin.url, policy: `…TOML…` });
+//   const answer = await gateway.send({ method: "POST", path: place.path, headers: [`Idempotency-Key: ${gateway.key()}`], body: "{}" });
+//   await gateway.logged((line) => line.outcome === "fresh");
+//   await gateway.close();
+//
+// One gateway serves a whole test file; tests keep apart by keys of their own (`gateway.key()`) and places of their own
+// (`origin.place()`). With `inspect: true` the ledger's rows can be read and changed.
+
+import childProcess from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { Log, LogLevel, Miniflare } from "miniflare";
+import type { MiniflareOptions } from "miniflare";
+import { Arrivals } from "./guard.ts";
+import { send, Wire } from "./wire.ts";
+import type { Answer, Outgoing } from "./wire.ts";
+
+/** Where `npm run build` puts the Worker. */
+export const BUILD = fileURLToPath(new URL("../../build/", import.meta.url));
+
+/** The newest date that the workerd of the tests accepts. The deployed date is in wrangler.toml. */
+export const COMPATIBILITY_DATE = "2026-07-30";
+
+/** The ledger's shards under the default configuration. */
+export const SHARDS = 8;
+
+type SourceOptions = Extract<MiniflareOptions, { scriptPath?: string }>;
+
+const NAME = "reprise";
+
+export interface GatewayOptions {
+  /** TOML text for the `POLICY` variable. Without it, the policy that was compiled in. */
+  policy?: string;
+  /** The `ORIGIN` variable. */
+  origin?: string;
+  /** Where the objects and KV are kept. Default: a fresh directory, removed by `close`. */
+  state?: string;
+  /** More variables. */
+  vars?: Record<string, string>;
+  /** Bindings that this gateway shall not have. */
+  without?: readonly ("LEDGER" | "RESPONSES")[];
+  /** Let the test read and change the ledger's rows (see inspected.js). */
+  inspect?: boolean;
+}
+
+/** One line of the Worker's console. `data` is its JSON, where it is a JSON object. */
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly data: Record<string, unknown> | undefined;
+}
+
+/** A row of the ledger's table `claims`, as SQL gives it. */
+export type Row = Record<string, string | number | ArrayBuffer | null>;
+
+export class Gateway {
+  readonly host = "127.0.0.1";
+  readonly port: number;
+  /** `http://127.0.0.1:port`, without a slash at the end. */
+  readonly url: string;
+  readonly mf: Miniflare;
+  readonly state: string;
+  readonly #options: GatewayOptions;
+  readonly #runtime: childProcess.ChildProcess;
+  readonly #lines: Arrivals<LogLine>;
+  #ownState: boolean;
+  #keys = 0;
+
+  constructor(url: URL, mf: Miniflare, runtime: childProcess.ChildProcess, lines: Arrivals<LogLine>, options: GatewayOptions, state: string) {
+    this.port = Number(url.port);
+    this.url = `http://${this.host}:${this.port}`;
+    this.mf = mf;
+    this.state = state;
+    this.#runtime = runtime;
+    this.#lines = lines;
+    this.#options = options;
+    this.#ownState = options.state === undefined;
+  }
+
+  /** A key that nobody has used at this gateway. */
+  key(): string {
+    this.#keys += 1;
+    return `key-${String(this.#keys).padStart(4, "0")}`;
+  }
+
+  /** One raw request on a connection of its own; see wire.ts. */
+  send(outgoing: Outgoing): Promise<Answer> {
+    return send(this.port, outgoing);
+  }
+
+  /** A guarded request as most tests send it: POST, JSON, this key. `headers` come after, as lines. */
+  post(target: string, key: string, body: string | Uint8Array = "{}", headers: readonly string[] = []): Promise<Answer> {
+    return this.send({
+      method: "POST",
+      path: target,
+      headers: [`Idempotency-Key: ${key}`, "Content-Type: application/json", ...headers],
+      body,
+    });
+  }
+
+  /** A raw connection to the gateway. */
+  connect(): Promise<Wire> {
+    return Wire.open(this.port);
+  }
+
+  /** Node's fetch, redirects not followed. */
+  fetch(target: string, init: RequestInit = {}): Promise<Response> {
+    return fetch(this.url + target, { redirect: "manual", ...init });
+  }
+
+  /** Every line of the Worker's console so far. */
+  get log(): readonly LogLine[] {
+    return this.#lines.items;
+  }
+
+  /** The `n`-th line whose JSON matches, as soon as it is there. */
+  async logged(match: (data: Record<string, unknown>) => boolean, n = 1): Promise<Record<string, unknown>> {
+    const line = await this.#lines.want(n, "a log line", ({ data }) => data !== undefined && match(data));
+    return line.data ?? {};
+  }
+
+  /** The KV namespace of the stored responses. */
+  async kv(): Promise<Awaited<ReturnType<Miniflare["getKVNamespace"]>>> {
+    return await this.mf.getKVNamespace("RESPONSES");
+  }
+
+  /** Runs SQL in one shard, from 0; the object is started if it was not there. Needs `inspect`. */
+  async shardSql(shard: number, sql: string, ...parameters: (string | number | ArrayBuffer | null)[]): Promise<Row[]> {
+    return await this.#exec({ name: `v1/${shard}` }, sql, parameters);
+  }
+
+  /** Runs SQL in every shard that exists, and gives all their rows. Needs `inspect`. */
+  async ledgerSql(sql: string, ...parameters: (string | number | ArrayBuffer | null)[]): Promise<Row[]> {
+    const ids = await this.mf.listDurableObjectIds("LEDGER");
+    const rows = await Promise.all(ids.map((id) => this.#exec({ id }, sql, parameters)));
+    return rows.flat();
+  }
+
+  /** Every claim in the ledger. Needs `inspect`. */
+  claims(): Promise<Row[]> {
+    return this.ledgerSql("SELECT * FROM claims");
+  }
+
+  /** Kills the runtime with SIGKILL, as a crash would, and keeps the state: `restart` goes on with it. */
+  async kill(): Promise<void> {
+    const gone = Promise.withResolvers<void>();
+    if (this.#runtime.exitCode === null && this.#runtime.signalCode === null) {
+      this.#runtime.once("exit", () => gone.resolve());
+      this.#runtime.kill("SIGKILL");
+      await gone.promise;
+    }
+    await this.mf.dispose();
+  }
+
+  /** A new gateway on the state of this one, after `kill`. Options that are given replace the old ones. */
+  async restart(changes: Omit<GatewayOptions, "state"> = {}): Promise<Gateway> {
+    await this.kill();
+    const next = await startGateway({ ...this.#options, ...changes, state: this.state });
+    next.#keys = this.#keys;
+    next.#ownState = this.#ownState;
+    return next;
+  }
+
+  /** Ends the runtime and removes a state directory that was made for it. */
+  async close(): Promise<void> {
+    await this.mf.dispose();
+    if (this.#ownState) rmSync(this.state, { recursive: true, force: true });
+  }
+
+  async #exec(object: { name: string } | { id: string }, sql: string, parameters: unknown[]): Promise<Row[]> {
+    if (this.#options.inspect !== true) throw new Error("start the gateway with `inspect: true` to look into its ledger");
+    const storage = await this.mf.unsafeGetDurableObjectStorage(NAME, "Ledger", object);
+    return await storage.exec<Row>(sql, ...parameters);
+  }
+}
+
+export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
+  if (!existsSync(path.join(BUILD, "index.js"))) throw new Error("build/index.js is missing: run `npm run build` first");
+  const state = options.state ?? mkdtempSync(path.join(tmpdir(), "reprise-e2e-"));
+  const without = new Set(options.without);
+  const lines = new Arrivals<LogLine>();
+  const vars: Record<string, string> = { ...options.vars };
+  if (options.policy !== undefined) vars["POLICY"] = options.policy;
+  if (options.origin !== undefined) vars["ORIGIN"] = options.origin;
+
+  const config: MiniflareOptions = {
+    name: NAME,
+    ...script(options.inspect === true),
+    compatibilityDate: COMPATIBILITY_DATE,
+    bindings: vars,
+    durableObjects: without.has("LEDGER") ? {} : { LEDGER: { className: "Ledger", useSQLite: true } },
+    kvNamespaces: without.has("RESPONSES") ? [] : ["RESPONSES"],
+    defaultPersistRoot: state,
+    host: "127.0.0.1",
+    port: 0,
+    // Straight to the Worker: the front of miniflare would rewrite encodings and dress up errors.
+    unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+    unsafeInspectDurableObjects: options.inspect === true,
+    log: new Log(LogLevel.NONE),
+    cf: false,
+    structuredWorkerdLogs: true,
+    handleStructuredLogs: ({ level, message }: { level: string; message: string }) => lines.add({ level, message, data: jsonObject(message) }),
+  };
+
+  const { result, child } = await spawning(async () => {
+    const mf = new Miniflare(config);
+    await mf.ready;
+    return mf;
+  });
+  const url = await result.unsafeGetDirectURL();
+  return new Gateway(url, result, child, lines, options, state);
+}
+
+/** The Worker as it is deployed, or with a ledger that can be looked into. */
+function script(inspect: boolean): SourceOptions {
+  const common: SourceOptions = {
+    modules: true,
+    modulesRoot: BUILD,
+    modulesRules: [
+      { type: "ESModule", include: ["**/*.js"] },
+      { type: "CompiledWasm", include: ["**/*.wasm"] },
+    ],
+    scriptPath: path.join(BUILD, "index.js"),
+  };
+  if (!inspect) return common;
+  // The inspecting entry stands, in memory only, beside build/index.js.
+  return {
+    ...common,
+    scriptPath: path.join(BUILD, "inspected.js"),
+    script: readFileSync(new URL("inspected.js", import.meta.url), "utf8"),
+  };
+}
+
+function jsonObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Gateways start one after the other, so that each knows its process. */
+let turn: Promise<unknown> = Promise.resolve();
+
+/** Runs `start` and also gives the process that it spawned: miniflare hides it, and a crash test has to kill it. */
+function spawning<T>(start: () => Promise<T>): Promise<{ result: T; child: childProcess.ChildProcess }> {
+  const mine = turn.then(() => watchSpawn(start));
+  turn = mine.catch(() => {});
+  return mine;
+}
+
+async function watchSpawn<T>(start: () => Promise<T>): Promise<{ result: T; child: childProcess.ChildProcess }> {
+  const original = childProcess.spawn;
+  let child: childProcess.ChildProcess | undefined;
+  const watched = (...parameters: unknown[]): childProcess.ChildProcess => {
+    const spawned = Reflect.apply(original, childProcess, parameters) as childProcess.ChildProcess;
+    child ??= spawned;
+    return spawned;
+  };
+  childProcess.spawn = watched as typeof childProcess.spawn;
+  try {
+    const result = await start();
+    if (child === undefined) throw new Error("miniflare started no process");
+    return { result, child };
+  } finally {
+    childProcess.spawn = original;
+  }
+}
