@@ -7,7 +7,8 @@
 //   place.count                        how many requests reached this place
 //   await place.arrived(2)             the second one, as soon as its body is complete
 //
-// A place is one path of its own, so tests that share an origin never see each other. Races are driven by barriers:
+// A place is one path of its own and what lies below it, however it is spelled, so tests that share an origin never see
+// each other. Races are driven by barriers:
 //
 //   const gate = barrier();
 //   const place = origin.place(async (_, response) => { await gate.opened; response.end("late"); });
@@ -93,7 +94,7 @@ export interface PlaceOptions {
   early?: boolean;
 }
 
-/** One path of the origin, with a script and a memory of its own. */
+/** One path of the origin and everything below it, with a script and a memory of its own. */
 export class Place {
   readonly path: string;
   readonly early: boolean;
@@ -184,14 +185,23 @@ export function breakOff(response: http.ServerResponse, part: string, announced:
   response.write(part, () => response.destroy());
 }
 
+/** The path of a request target, without dot segments and needless escapes. */
+function normalised(target: string): string {
+  const unescaped = target.replace(/%[0-9a-f]{2}/gi, (escape) => {
+    const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
+    return /[\w.~-]/.test(character) ? character : escape;
+  });
+  return new URL(unescaped, "http://origin").pathname;
+}
+
 export async function startOrigin(): Promise<Origin> {
-  const places = new Map<string, Place>();
+  const places: Place[] = [];
   const requests: string[] = [];
   const sockets = new Set<Socket>();
   const server = http.createServer((incoming, response) => {
     requests.push(`${incoming.method} ${incoming.url}`);
-    const path = (incoming.url ?? "").split("?")[0] ?? "";
-    const place = places.get(path);
+    const path = normalised(incoming.url ?? "");
+    const place = places.find((each) => path === each.path || path.startsWith(`${each.path}/`));
     if (place === undefined) response.writeHead(404, { "X-Origin": "no such place" }).end();
     else place.receive(incoming, response);
   });
@@ -220,8 +230,8 @@ export async function startOrigin(): Promise<Origin> {
     requests,
     onUpgrade: undefined,
     place(script = answerExecution, { under = "/v1", early = false } = {}) {
-      const place = new Place(`${under}/place-${places.size + 1}`, script, early);
-      places.set(place.path, place);
+      const place = new Place(`${under}/place-${places.length + 1}`, script, early);
+      places.push(place);
       return place;
     },
     async close() {
