@@ -1,0 +1,85 @@
+//! From the text of a contract to the checked rules.
+//!
+//! `request`, `answer` and `outcome` have one function per table. A value of an axis that this version does not implement is
+//! named there, with what it means, and refused (rule 10.2).
+
+use super::headers::methods;
+use super::section::Section;
+use super::{Contract, FingerprintPart, ScopePart, answer, outcome, request};
+
+/// What stands at the top of a contract, and in a route that overrides it.
+pub const CONTRACT_FIELDS: [&str; 13] = [
+    "methods",
+    "key",
+    "scope",
+    "fingerprint",
+    "mismatch",
+    "running",
+    "unknown",
+    "outcome",
+    "replay",
+    "authority",
+    "retention",
+    "errors",
+    "gateway",
+];
+
+/// Reads a contract: from its file alone, or through the overrides of a route.
+pub fn read(name: &str, top: &Section<'_>) -> Contract {
+    top.missing("source", "name the document that this contract follows");
+    let source = top
+        .text("source")
+        .map_or("", |source| source.value)
+        .to_owned();
+    let contract = Contract {
+        name: name.to_owned(),
+        source,
+        methods: methods(top),
+        key: request::key(&top.table("key")),
+        scope: request::scope(&top.table("scope")),
+        fingerprint: request::fingerprint(&top.table("fingerprint")),
+        mismatch: answer::mismatch(&top.table("mismatch")),
+        running: answer::running(&top.table("running")),
+        unknown: answer::unknown(&top.table("unknown")),
+        outcome: outcome::read(&top.table("outcome")),
+        replay: answer::replay(&top.table("replay")),
+        authority: answer::authority(&top.table("authority")),
+        retention: answer::retention(&top.table("retention")),
+        errors: answer::errors(&top.table("errors")),
+        gateway: answer::gateway(&top.table("gateway")),
+    };
+    key_header_stands_alone(top, &contract);
+    contract
+}
+
+/// The key is no part of what it is compared with, nor of what says whose it is; and the marker is not the key.
+fn key_header_stands_alone(top: &Section<'_>, contract: &Contract) {
+    let is_key = |name: &str| {
+        name == contract.key.header || contract.key.aliases.iter().any(|alias| alias == name)
+    };
+    let scope = contract.scope.parts.iter().filter_map(|part| match part {
+        ScopePart::Header(name) => Some(("scope.parts", name)),
+        _ => None,
+    });
+    let compared = contract
+        .fingerprint
+        .parts
+        .iter()
+        .filter_map(|part| match part {
+            FingerprintPart::Header(name) => Some(("fingerprint.parts", name)),
+            _ => None,
+        });
+    let marker = std::iter::once(("replay.marker.header", &contract.replay.marker.header));
+    for (field, name) in scope
+        .chain(compared)
+        .chain(marker)
+        .filter(|(_, name)| is_key(name))
+    {
+        let wrong = format!("{name:?} carries the key");
+        let place = top
+            .find(field)
+            .or_outer(top.find("key.header"))
+            .or_outer(top.find("key.aliases"));
+        top.refuse(field, place, wrong, "name another header");
+    }
+}

@@ -1,0 +1,158 @@
+//! The tables of a policy that hold numbers: `[ledger]`, `[responses]`, `[limits]`, `[call]`.
+
+use std::ops::RangeInclusive;
+
+use super::super::contract::{Located, Section};
+
+const KIB: i64 = 1024;
+const MIB: i64 = 1024 * KIB;
+
+/// How claims are spread: `[ledger]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedgerRules {
+    /// The number of shards, 1 to 1024 (rule 5.13).
+    pub shards: u32,
+    /// Counts the changes of `shards`, from 1: every claim stays where it was made.
+    pub generation: u32,
+}
+
+/// Where stored responses are kept: `[responses]` (rules 8.2 and 8.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResponseRules {
+    /// What is written to KV.
+    pub kv: KvMode,
+    /// Bodies up to this many bytes lie in the ledger's row.
+    pub inline_limit: usize,
+}
+
+/// What is written to KV (rule 8.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KvMode {
+    /// Every record; those that lie inline too, after the reply.
+    Always,
+    /// What does not fit inline.
+    Overflow,
+    /// Nothing: bodies over the inline limit are not kept.
+    Off,
+}
+
+/// What is refused for its size: `[limits]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Guarded requests with more bytes than this get 413 (rule 4.12).
+    pub request_body: usize,
+}
+
+/// Reads `[ledger]`.
+pub fn ledger(ledger: &Section<'_>) -> LedgerRules {
+    let number = |name, high, meant, default| {
+        u32::try_from(ledger.number(name, 1..=high, meant, default).value)
+    };
+    let rules = LedgerRules {
+        shards: number("shards", 1024, "a number of shards", 8).unwrap_or(8),
+        generation: number("generation", i64::from(u32::MAX), "a count", 1).unwrap_or(1),
+    };
+    ledger.end();
+    rules
+}
+
+/// Reads `[responses]`.
+pub fn responses(responses: &Section<'_>) -> ResponseRules {
+    let modes = [
+        ("always", KvMode::Always),
+        ("overflow", KvMode::Overflow),
+        ("off", KvMode::Off),
+    ];
+    let rules = ResponseRules {
+        kv: responses.choice("kv", KvMode::Always, &modes, &[]),
+        // A row of a Durable Object takes 2 MB, with the headers of the record and the row's other columns.
+        inline_limit: size(responses, "inline_limit", 0..=1_900_000, 256 * KIB),
+    };
+    responses.end();
+    rules
+}
+
+/// Reads `[limits]`.
+pub fn limits(limits: &Section<'_>) -> Limits {
+    // An isolate has 128 MB, which all its requests share.
+    let rules = Limits {
+        request_body: size(limits, "request_body", 1..=32 * MIB, 8 * MIB),
+    };
+    limits.end();
+    rules
+}
+
+/// A number of bytes, or a string such as "256 KiB".
+fn size(
+    section: &Section<'_>,
+    name: &'static str,
+    range: RangeInclusive<i64>,
+    default: i64,
+) -> usize {
+    let Some(entry) = section.get(name) else {
+        return usize::try_from(default).unwrap_or_default();
+    };
+    const MEANT: &str = "a number of bytes, or a string such as \"256 KiB\" or \"8 MiB\",";
+    let bytes = match entry.value.as_str() {
+        None => section.in_range(name, &entry, range, MEANT),
+        Some(text) => bytes_of(text)
+            .filter(|bytes| range.contains(bytes))
+            .or_else(|| {
+                let wrong = if bytes_of(text).is_some() {
+                    "is out of range"
+                } else {
+                    "is not a size"
+                };
+                let mend = format!("{MEANT} from {} to {} is meant", range.start(), range.end());
+                section.refuse(name, entry.place, format!("{text:?} {wrong}"), &mend);
+                None
+            }),
+    };
+    usize::try_from(bytes.unwrap_or(default)).unwrap_or_default()
+}
+
+fn bytes_of(text: &str) -> Option<i64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let factor = match unit.trim_start() {
+        "B" => 1,
+        "KiB" => KIB,
+        "MiB" => MIB,
+        _ => return None,
+    };
+    number.parse::<i64>().ok()?.checked_mul(factor)
+}
+
+/// How long a call to the origin may take, and how long its claim is leased.
+pub struct Call<'a> {
+    /// The deadline, in seconds (rule 6.4).
+    pub deadline: Located<'a, i64>,
+    /// The lease, in seconds (rule 5.8).
+    pub lease: Located<'a, i64>,
+}
+
+/// Reads `[call]`, of the policy or of a route over the policy's.
+pub fn call<'a>(call: &Section<'a>) -> Call<'a> {
+    // The platform cuts a call off at 100 s without naming a reason; the own deadline must come first.
+    let deadline = call.number("deadline_seconds", 1..=95, "a whole number of seconds", 60);
+    // Within the margin the attempt still has to be settled.
+    let lease = call.number("lease_seconds", 11..=3600, "a whole number of seconds", 90);
+    if lease.value < deadline.value + 10 {
+        let wrong = format!(
+            "a lease of {} s is too short for a deadline of {} s",
+            lease.value, deadline.value
+        );
+        let mend = format!(
+            "lease_seconds is at least {}: the deadline and 10 s for settling",
+            deadline.value + 10
+        );
+        call.refuse(
+            "lease_seconds",
+            lease.place.or_outer(deadline.place),
+            wrong,
+            &mend,
+        );
+    }
+    call.end();
+    Call { deadline, lease }
+}
