@@ -45,6 +45,8 @@ export interface GatewayOptions {
   without?: readonly ("LEDGER" | "RESPONSES")[];
   /** Let the test read and change the ledger's rows (see inspected.js). */
   inspect?: boolean;
+  /** Let the test make the ledger and KV fail (see faulty.js); the rows can be read and changed too. */
+  faults?: boolean;
 }
 
 /** One line of the Worker's console. `data` is its JSON, where it is a JSON object. */
@@ -56,6 +58,15 @@ export interface LogLine {
 
 /** A row of the ledger's table `claims`, as SQL gives it. */
 export type Row = Record<string, string | number | ArrayBuffer | null>;
+
+/** What the tests use of a KV namespace. */
+export interface Store {
+  get(name: string, type: "text"): Promise<string | null>;
+  get(name: string, type: "arrayBuffer"): Promise<ArrayBuffer | null>;
+  put(name: string, value: string | ArrayBuffer | Uint8Array, options?: { expirationTtl?: number; metadata?: unknown }): Promise<void>;
+  delete(name: string): Promise<void>;
+  list(options?: { prefix?: string }): Promise<{ keys: { name: string; expiration?: number; metadata?: unknown }[] }>;
+}
 
 export class Gateway {
   readonly host = "127.0.0.1";
@@ -124,8 +135,8 @@ export class Gateway {
   }
 
   /** The KV namespace of the stored responses. */
-  async kv(): Promise<Awaited<ReturnType<Miniflare["getKVNamespace"]>>> {
-    return await this.mf.getKVNamespace("RESPONSES");
+  async kv(): Promise<Store> {
+    return (await this.mf.getKVNamespace("RESPONSES")) as unknown as Store;
   }
 
   /** Runs SQL in one shard, from 0; the object is started if it was not there. Needs `inspect`. */
@@ -172,7 +183,7 @@ export class Gateway {
   }
 
   async #exec(object: { name: string } | { id: string }, sql: string, parameters: unknown[]): Promise<Row[]> {
-    if (this.#options.inspect !== true) throw new Error("start the gateway with `inspect: true` to look into its ledger");
+    if (!inspected(this.#options)) throw new Error("start the gateway with `inspect: true` to look into its ledger");
     const storage = await this.mf.unsafeGetDurableObjectStorage(NAME, "Ledger", object);
     return await storage.exec<Row>(sql, ...parameters);
   }
@@ -189,7 +200,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
 
   const config: MiniflareOptions = {
     name: NAME,
-    ...script(options.inspect === true),
+    ...script(options),
     compatibilityDate: COMPATIBILITY_DATE,
     bindings: vars,
     durableObjects: without.has("LEDGER") ? {} : { LEDGER: { className: "Ledger", useSQLite: true } },
@@ -199,7 +210,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     port: 0,
     // Straight to the Worker: the front of miniflare would rewrite encodings and dress up errors.
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
-    unsafeInspectDurableObjects: options.inspect === true,
+    unsafeInspectDurableObjects: inspected(options),
     log: new Log(LogLevel.NONE),
     cf: false,
     structuredWorkerdLogs: true,
@@ -216,7 +227,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
 }
 
 /** The Worker as it is deployed, or with a ledger that can be looked into. */
-function script(inspect: boolean): SourceOptions {
+function script(options: GatewayOptions): SourceOptions {
   const common: SourceOptions = {
     modules: true,
     modulesRoot: BUILD,
@@ -226,13 +237,18 @@ function script(inspect: boolean): SourceOptions {
     ],
     scriptPath: path.join(BUILD, "index.js"),
   };
-  if (!inspect) return common;
-  // The inspecting entry stands, in memory only, beside build/index.js.
+  if (!inspected(options)) return common;
+  // The other entry stands, in memory only, beside build/index.js.
+  const entry = options.faults === true ? "faulty.js" : "inspected.js";
   return {
     ...common,
-    scriptPath: path.join(BUILD, "inspected.js"),
-    script: readFileSync(new URL("inspected.js", import.meta.url), "utf8"),
+    scriptPath: path.join(BUILD, entry),
+    script: readFileSync(new URL(entry, import.meta.url), "utf8"),
   };
+}
+
+function inspected(options: GatewayOptions): boolean {
+  return options.inspect === true || options.faults === true;
 }
 
 function jsonObject(text: string): Record<string, unknown> | undefined {

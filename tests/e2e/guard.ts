@@ -1,5 +1,8 @@
 // A failure guard: what a test waits for either happens or names itself. Never a way to let time pass.
 
+import { setTimeout as pause } from "node:timers/promises";
+import { inspect } from "node:util";
+
 /** `promise`, or an error that names what did not happen within `seconds`. */
 export async function within<T>(what: string, promise: Promise<T>, seconds = 15): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
@@ -10,6 +13,20 @@ export async function within<T>(what: string, promise: Promise<T>, seconds = 15)
     return await Promise.race([promise, alarm]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/**
+ * Asks again and again until the answer is `done`; an error that shows the last answer when it never is. For what the
+ * gateway does behind its answer, which nothing announces.
+ */
+export async function eventually<T>(what: string, ask: () => Promise<T>, done: (answer: T) => boolean, seconds = 15): Promise<T> {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const answer = await ask();
+    if (done(answer)) return answer;
+    if (Date.now() > deadline) throw new Error(`did not happen within ${seconds} s: ${what}; last seen: ${inspect(answer)}`);
+    await pause(10);
   }
 }
 
