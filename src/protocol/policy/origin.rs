@@ -109,3 +109,12 @@ fn is_prefix(path: &str) -> bool {
             .skip(1)
             .all(|part| !matches!(part, "" | "." | "..") && part.bytes().all(plain))
 }
+
+impl std::str::FromStr for Origin {
+    type Err = String;
+
+    /// As `origin` in a policy.
+    fn from_str(url: &str) -> Result<Self, String> {
+        parse(url).map_err(|(wrong, mend)| format!("{wrong}; {mend}"))
+    }
+}

@@ -1,0 +1,100 @@
+//! Reading bodies chunk by chunk, up to a limit.
+//!
+//! `worker`'s own stream turns an aborted body into a clean end, so bodies are read here: a read that fails must be seen.
+
+use js_sys::{Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{ReadableStream, ReadableStreamDefaultReader};
+
+/// A body, or the beginning of one. It stays in JavaScript memory until somebody asks for the bytes.
+#[derive(Default)]
+pub struct Chunks {
+    chunks: Vec<Uint8Array>,
+    length: usize,
+}
+
+/// How reading ended.
+pub enum Read {
+    /// The whole body.
+    Whole(Chunks),
+    /// The body is longer than the limit: what was read, and the reader that has the rest.
+    TooLong(Chunks, ReadableStreamDefaultReader),
+    /// The body broke off.
+    Broken,
+}
+
+/// Reads `stream` to its end, or until it is longer than `limit` bytes.
+pub async fn read(stream: Option<ReadableStream>, limit: usize) -> Read {
+    let mut chunks = Chunks::default();
+    let Some(stream) = stream else {
+        return Read::Whole(chunks);
+    };
+    let Ok(reader) = stream
+        .get_reader()
+        .dyn_into::<ReadableStreamDefaultReader>()
+    else {
+        return Read::Broken;
+    };
+    loop {
+        match JsFuture::from(reader.read()).await {
+            Err(_) => return Read::Broken,
+            Ok(result) => match chunk(&result) {
+                None => return Read::Whole(chunks),
+                Some(chunk) => chunks.push(chunk),
+            },
+        }
+        if chunks.length > limit {
+            return Read::TooLong(chunks, reader);
+        }
+    }
+}
+
+/// The bytes of `{ value, done }`; `None` at the end.
+fn chunk(result: &JsValue) -> Option<Uint8Array> {
+    Reflect::get(result, &"value".into())
+        .ok()?
+        .dyn_into::<Uint8Array>()
+        .ok()
+}
+
+impl Chunks {
+    fn push(&mut self, chunk: Uint8Array) {
+        self.length += chunk.length() as usize;
+        self.chunks.push(chunk);
+    }
+
+    /// Bytes.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// The bytes, in Wasm memory.
+    pub fn into_vec(self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.length);
+        for chunk in self.chunks {
+            out.extend(chunk.to_vec());
+        }
+        out
+    }
+
+    /// `head` and then the bytes, in one piece of JavaScript memory; each chunk is freed as it is copied.
+    pub fn into_array_after(self, head: &[u8]) -> Uint8Array {
+        // Bodies are limited to 25 MiB and heads to some KiB, so lengths fit 32 bits.
+        #[allow(clippy::cast_possible_truncation)]
+        let all = Uint8Array::new_with_length((head.len() + self.length) as u32);
+        #[allow(clippy::cast_possible_truncation)]
+        let mut at = head.len() as u32;
+        all.set(&Uint8Array::from(head), 0);
+        for chunk in self.chunks {
+            all.set(&chunk, at);
+            at += chunk.length();
+        }
+        all
+    }
+
+    /// The chunks, in their order.
+    pub fn into_chunks(self) -> Vec<Uint8Array> {
+        self.chunks
+    }
+}

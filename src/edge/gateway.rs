@@ -1,0 +1,155 @@
+//! Where a request comes in: the decision from its head, the body, and the work that goes on without the client.
+
+use super::body::{self, Read};
+use super::log::Line;
+use super::settings::{self, Settings};
+use super::work::Work;
+use super::{clock, convert, health, pass};
+use crate::protocol::claim::AttemptId;
+use crate::protocol::decision::{self, Decision, Guarded};
+use crate::protocol::fingerprint::Fingerprint;
+use crate::protocol::refusal::{Code, Refusal};
+use crate::protocol::request::{Body, Inbound};
+use futures_channel::oneshot;
+use wasm_bindgen::JsValue;
+use web_sys::{Request, Response};
+use worker::{Context, Env, event};
+
+#[event(start)]
+fn start() {
+    console_error_panic_hook::set_once();
+}
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
+    match route(&request, env, &context).await {
+        Ok(response) => Ok(response),
+        Err(error) => {
+            worker::console_error!("request failed: {error:?}");
+            Ok(convert::refusal(&internal(), None)?)
+        }
+    }
+}
+
+fn internal() -> Refusal {
+    Refusal::new(
+        Code::Internal,
+        "The request did not get past this gateway. Retry with the same key.",
+    )
+}
+
+async fn route(raw: &Request, env: Env, context: &Context) -> Result<Response, JsValue> {
+    let Some(request) = convert::inbound(raw) else {
+        return Err("a request without an absolute URL".into());
+    };
+    let settings = settings::settings(&env);
+    if request.path.starts_with(health::PREFIX) {
+        return health::answer(&request.path, &env, settings);
+    }
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(error) => {
+            worker::console_error!("policy-invalid: {error}");
+            return convert::refusal(&policy_invalid(), None);
+        }
+    };
+    if pass::is_loop(settings, &request) {
+        return convert::refusal(&loop_detected(), None);
+    }
+    match decision::decide(&settings.policy, &request) {
+        Decision::Pass => pass::through(settings, raw, &request).await,
+        Decision::Refuse(route, contract, refusal) => {
+            Line::new(&route.name, None, None).refuse(&refusal, Some(contract))
+        }
+        Decision::Guard(guarded) => guard(raw, env, context, settings, request, guarded).await,
+    }
+}
+
+async fn guard(
+    raw: &Request,
+    env: Env,
+    context: &Context,
+    settings: &'static Settings,
+    request: Inbound,
+    guarded: Guarded<'static>,
+) -> Result<Response, JsValue> {
+    let attempt = AttemptId::new(clock::random());
+    let line = Line::new(&guarded.route.name, Some(guarded.claim), Some(attempt));
+    let body = match read_body(raw, &request, settings.policy.limits.request_body).await {
+        Ok(body) => body,
+        Err(refusal) => return line.refuse(&refusal, Some(guarded.contract)),
+    };
+    let fingerprint = Fingerprint::of(&guarded.contract.fingerprint, &request, &body);
+    let (reply, answer) = oneshot::channel();
+    let work = Work {
+        settings,
+        env,
+        request,
+        body,
+        guarded,
+        fingerprint,
+        attempt,
+        line,
+    };
+    // Handed over before it is first polled: a client that goes away drops this handler, and not the work (rule 6.6).
+    context.wait_until(work.run(reply));
+    answer
+        .await
+        .unwrap_or_else(|_| Err("the work ended without an answer".into()))
+}
+
+/// The whole body, before anything is claimed (rules 4.11 and 4.12).
+async fn read_body(raw: &Request, request: &Inbound, limit: usize) -> Result<Body, Refusal> {
+    let announced = request
+        .headers
+        .get("content-length")
+        .and_then(|l| l.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large(limit));
+    }
+    let stream = raw.body();
+    if stream.is_none() && announced.is_none() && !request.headers.has("transfer-encoding") {
+        return Ok(Body::Absent);
+    }
+    match body::read(stream, limit).await {
+        Read::Whole(chunks) if announced.is_some_and(|length| chunks.len() < length) => {
+            Err(truncated())
+        }
+        Read::Whole(chunks) => Ok(Body::Bytes(chunks.into_vec())),
+        Read::TooLong(_, reader) => {
+            let _ = reader.cancel();
+            Err(too_large(limit))
+        }
+        Read::Broken => Err(truncated()),
+    }
+}
+
+fn too_large(limit: usize) -> Refusal {
+    Refusal::new(
+        Code::BodyTooLarge,
+        format!(
+            "A guarded request may have a body of at most {limit} bytes (`limits.request_body` of the policy)."
+        ),
+    )
+}
+
+fn truncated() -> Refusal {
+    Refusal::new(
+        Code::BodyTruncated,
+        "The body ended before its announced length. Nothing was claimed. Send the whole request again with the same key.",
+    )
+}
+
+fn policy_invalid() -> Refusal {
+    Refusal::new(
+        Code::PolicyInvalid,
+        "Nothing is forwarded until the policy is mended. GET /.reprise/health names the line.",
+    )
+}
+
+fn loop_detected() -> Refusal {
+    Refusal::new(
+        Code::LoopDetected,
+        "The policy's origin leads back to this gateway. Set `origin` to the API itself.",
+    )
+}

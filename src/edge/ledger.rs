@@ -1,0 +1,267 @@
+//! The ledger: a shard of claims in a SQLite-backed Durable Object, the only thing that decides new, running or done.
+//!
+//! Every event is one turn of the event loop: the row is read, `protocol::claim` decides, one statement writes, and nothing is
+//! awaited in between. So no other request can come between the read and the write, although they are two statements; and the
+//! runtime holds the answer back until the write is durable (output gate). Nothing about a claim is kept in memory (rule 5.12).
+
+use super::clock;
+use crate::protocol::claim::{
+    self, AttemptId, Begin, Begun, Claim, ClaimId, Settle, Settled, State as ClaimState, Write,
+};
+use crate::protocol::fingerprint::Fingerprint;
+use crate::protocol::time::Time;
+use crate::protocol::wire::{self, Answer, Call};
+use std::cell::Cell;
+use worker::{
+    DurableObject, Env, Error, Request, Response, Result, SqlStorage, SqlStorageValue, State,
+    durable_object,
+};
+
+// No index on `expires_at`: it would cost two more written rows for every request, and a sweep that scans costs only reads.
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS claims (
+  id BLOB PRIMARY KEY,
+  fingerprint BLOB NOT NULL,
+  attempt BLOB NOT NULL,
+  state INTEGER NOT NULL,
+  first_seen INTEGER NOT NULL,
+  lease_until INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  record BLOB
+) WITHOUT ROWID";
+
+const RUNNING: i64 = 1;
+const DONE: i64 = 2;
+const UNKNOWN: i64 = 3;
+
+/// How long expired rows may lie about, milliseconds. They are dead from their expiry on; the sweep only frees their space.
+const SWEEP_EVERY_MS: i64 = 10 * 60 * 1000;
+/// How many rows one turn deletes: requests wait no longer than for this.
+const SWEEP_BATCH: i64 = 500;
+/// How long the shard serves requests between two batches, milliseconds.
+const SWEEP_PAUSE_MS: i64 = 100;
+
+/// One shard.
+#[durable_object(alarm)]
+pub struct Ledger {
+    state: State,
+    sql: SqlStorage,
+    schema: Result<()>,
+    /// Whether this instance knows that an alarm is set. Only a hint: losing it costs one look.
+    alarm_set: Cell<bool>,
+}
+
+impl DurableObject for Ledger {
+    fn new(state: State, _env: Env) -> Self {
+        let sql = state.storage().sql();
+        Self {
+            schema: sql.exec(SCHEMA, None).map(|_| ()),
+            alarm_set: Cell::new(false),
+            sql,
+            state,
+        }
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let call: Call = wire::decode(&request.bytes().await?).map_err(refuse)?;
+        if let Err(error) = &self.schema {
+            return Err(Error::RustError(format!(
+                "the schema could not be made: {error}"
+            )));
+        }
+        let answer = match call {
+            Call::Begin(event) => Answer::Begun(self.begin(&event, clock::now())?),
+            Call::Settle(event) => Answer::Settled(self.settle(event, clock::now())?),
+        };
+        self.set_alarm_once().await?;
+        Response::from_bytes(wire::encode(&answer).map_err(refuse)?)
+    }
+
+    async fn alarm(&self) -> Result<Response> {
+        self.sweep().await?;
+        Response::empty()
+    }
+}
+
+fn refuse(error: wire::Unreadable) -> Error {
+    Error::RustError(error.to_string())
+}
+
+/// The two transitions. Neither is `async`: that is what makes them atomic.
+impl Ledger {
+    fn begin(&self, event: &Begin, now: Time) -> Result<Begun> {
+        // Most claims are new: one statement inserts, or shows that there is a row to look at.
+        if let (Write::Put(claim), answer) = claim::begin(None, event, now)
+            && self.insert_if_absent(event.claim, &claim)?
+        {
+            return Ok(answer);
+        }
+        let row = self.read(event.claim)?;
+        let (write, answer) = claim::begin(row.as_ref(), event, now);
+        self.apply(
+            event.claim,
+            event.attempt,
+            row.map(|row| row.attempt),
+            write,
+        )?;
+        Ok(answer)
+    }
+
+    fn settle(&self, event: Settle, now: Time) -> Result<Settled> {
+        let (id, attempt) = (event.claim, event.attempt);
+        let row = self.read(id)?;
+        let (write, answer) = claim::settle(row.as_ref(), event, now);
+        self.apply(id, attempt, row.map(|row| row.attempt), write)?;
+        Ok(answer)
+    }
+
+    fn insert_if_absent(&self, id: ClaimId, claim: &Claim) -> Result<bool> {
+        let cursor = self.sql.exec(
+            "INSERT INTO claims (id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+            columns(id, claim),
+        )?;
+        Ok(cursor.rows_written() > 0)
+    }
+
+    /// One statement. `owner` is the attempt in the row that was read; a row of anybody else is not touched, whatever happens.
+    fn apply(
+        &self,
+        id: ClaimId,
+        attempt: AttemptId,
+        owner: Option<AttemptId>,
+        write: Write,
+    ) -> Result<()> {
+        let id_value = SqlStorageValue::from(id.as_bytes().to_vec());
+        let owner = SqlStorageValue::from(owner.unwrap_or(attempt).as_bytes().to_vec());
+        match write {
+            Write::Keep => return Ok(()),
+            Write::Put(claim) => self.sql.exec(
+                "REPLACE INTO claims (id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                columns(id, &claim),
+            ),
+            Write::MarkUnknown => self.sql.exec(
+                "UPDATE claims SET state = 3 WHERE id = ? AND attempt = ? AND state = 1",
+                vec![id_value, owner],
+            ),
+            Write::Complete { record, expires_at } => self.sql.exec(
+                "UPDATE claims SET state = 2, record = ?, expires_at = ? WHERE id = ? AND attempt = ? AND state <> 2",
+                vec![record.into(), millis(expires_at), id_value, owner],
+            ),
+            Write::Remove => self.sql.exec(
+                "DELETE FROM claims WHERE id = ? AND attempt = ? AND state <> 2",
+                vec![id_value, owner],
+            ),
+        }
+        .map(|_| ())
+    }
+
+    fn read(&self, id: ClaimId) -> Result<Option<Claim>> {
+        let cursor = self.sql.exec(
+            "SELECT fingerprint, attempt, state, first_seen, lease_until, expires_at, record
+             FROM claims WHERE id = ? LIMIT 1",
+            vec![id.as_bytes().to_vec().into()],
+        )?;
+        match cursor.raw().next() {
+            None => Ok(None),
+            Some(row) => claim_from(row?)
+                .map(Some)
+                .ok_or_else(|| Error::RustError("a row of the ledger is damaged".into())),
+        }
+    }
+}
+
+/// Cleaning up. It changes no answer (rule 5.14).
+impl Ledger {
+    async fn set_alarm_once(&self) -> Result<()> {
+        if self.alarm_set.replace(true) {
+            return Ok(());
+        }
+        let storage = self.state.storage();
+        if storage.get_alarm().await?.is_none() {
+            storage.set_alarm(SWEEP_EVERY_MS).await?;
+        }
+        Ok(())
+    }
+
+    async fn sweep(&self) -> Result<()> {
+        let swept = self
+            .sql
+            .exec(
+                "DELETE FROM claims WHERE id IN (SELECT id FROM claims WHERE expires_at <= ? LIMIT ?)",
+                vec![millis(clock::now()), SWEEP_BATCH.into()],
+            )?
+            .rows_written();
+        let next = if swept as i64 >= SWEEP_BATCH {
+            Some(SWEEP_PAUSE_MS)
+        } else {
+            let left = self
+                .sql
+                .exec("SELECT 1 FROM claims LIMIT 1", None)?
+                .raw()
+                .next();
+            left.map(|_| SWEEP_EVERY_MS)
+        };
+        // An empty shard sets no alarm, so that an idle one costs nothing; the next claim sets it again.
+        self.alarm_set.set(next.is_some());
+        match next {
+            Some(after) => self.state.storage().set_alarm(after).await,
+            None => Ok(()),
+        }
+    }
+}
+
+fn columns(id: ClaimId, claim: &Claim) -> Vec<SqlStorageValue> {
+    let (state, record) = match &claim.state {
+        ClaimState::Running => (RUNNING, None),
+        ClaimState::Done(record) => (DONE, Some(record.clone())),
+        ClaimState::Unknown => (UNKNOWN, None),
+    };
+    vec![
+        id.as_bytes().to_vec().into(),
+        claim.fingerprint.as_bytes().to_vec().into(),
+        claim.attempt.as_bytes().to_vec().into(),
+        state.into(),
+        millis(claim.first_seen),
+        millis(claim.lease_until),
+        millis(claim.expires_at),
+        record.into(),
+    ]
+}
+
+fn millis(time: Time) -> SqlStorageValue {
+    // `Time` ends with the year 9999, far below 2^53.
+    SqlStorageValue::Integer(i64::try_from(time.millis()).unwrap_or(i64::MAX))
+}
+
+fn claim_from(row: Vec<SqlStorageValue>) -> Option<Claim> {
+    use SqlStorageValue::{Blob, Integer, Null};
+    let row: [SqlStorageValue; 7] = row.try_into().ok()?;
+    let [
+        Blob(fingerprint),
+        Blob(attempt),
+        Integer(state),
+        Integer(first_seen),
+        Integer(lease_until),
+        Integer(expires_at),
+        record,
+    ] = row
+    else {
+        return None;
+    };
+    let time = |ms: i64| u64::try_from(ms).ok().map(Time::from_millis);
+    Some(Claim {
+        fingerprint: Fingerprint::from_bytes(fingerprint.try_into().ok()?),
+        attempt: AttemptId::new(attempt.try_into().ok()?),
+        state: match (state, record) {
+            (RUNNING, Null) => ClaimState::Running,
+            (UNKNOWN, Null) => ClaimState::Unknown,
+            (DONE, Blob(record)) => ClaimState::Done(record),
+            _ => return None,
+        },
+        first_seen: time(first_seen)?,
+        lease_until: time(lease_until)?,
+        expires_at: time(expires_at)?,
+    })
+}

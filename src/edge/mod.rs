@@ -1,0 +1,17 @@
+//! The only place that names the platform. It moves values between the rooms of the protocol, and decides nothing.
+
+mod body;
+mod clock;
+mod convert;
+mod gateway;
+mod health;
+mod js;
+mod ledger;
+mod log;
+mod origin;
+mod pass;
+mod responses;
+mod rest;
+mod settings;
+mod shard;
+mod work;

@@ -1,0 +1,142 @@
+//! The one call to the origin (docs/protocol.md §6).
+
+use super::body::{self, Chunks, Read};
+use super::settings::Settings;
+use super::{convert, js, pass};
+use crate::protocol::contract::Contract;
+use crate::protocol::headers::Headers;
+use crate::protocol::outcome::Happened;
+use crate::protocol::policy::Route;
+use crate::protocol::record::{KV_BODY_LIMIT, remove_reserved};
+use crate::protocol::replay::may_have_body;
+use crate::protocol::request::{Body, Inbound};
+use crate::protocol::verdict::{Attempt, Permit};
+use futures_util::future::{Either, select};
+use js_sys::Uint8Array;
+use std::pin::pin;
+use std::time::Duration;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    AbortController, ReadableStreamDefaultReader, Request, RequestInit, RequestRedirect, Response,
+};
+use worker::Delay;
+
+/// What came back.
+pub enum Answer {
+    /// Nothing that could be given to anybody.
+    None(Happened),
+    /// All of it.
+    Whole(u16, Headers, Chunks),
+    /// More than can be kept: the beginning, and the reader that has the rest.
+    TooLarge(u16, Headers, Chunks, ReadableStreamDefaultReader),
+}
+
+impl Answer {
+    /// For the contract's table.
+    pub fn happened(&self) -> Happened {
+        match self {
+            Self::None(happened) => *happened,
+            Self::Whole(status, ..) | Self::TooLarge(status, ..) => Happened::Answer(*status),
+        }
+    }
+}
+
+/// Spends the permit: sends the request once, and waits for its answer until the route's deadline.
+pub async fn dispatch(
+    permit: Permit,
+    settings: &Settings,
+    route: &Route,
+    contract: &Contract,
+    request: &Inbound,
+    body: &Body,
+) -> (Attempt, Answer) {
+    let attempt = permit.spend();
+    // What throws here throws before anything is sent.
+    let prepared = AbortController::new().and_then(|abort| {
+        Ok((
+            outbound(settings, contract, attempt, request, body, &abort)?,
+            abort,
+        ))
+    });
+    let (outbound, abort) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            worker::console_error!("the request to the origin could not be built: {error:?}");
+            return (attempt, Answer::None(Happened::NotSent));
+        }
+    };
+    let call = pin!(call(&outbound));
+    let deadline = pin!(Delay::from(Duration::from_millis(route.deadline_ms)));
+    let answer = match select(call, deadline).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(((), _)) => {
+            abort.abort();
+            Answer::None(Happened::Deadline)
+        }
+    };
+    (attempt, answer)
+}
+
+fn outbound(
+    settings: &Settings,
+    contract: &Contract,
+    attempt: Attempt,
+    request: &Inbound,
+    body: &Body,
+    abort: &AbortController,
+) -> Result<Request, JsValue> {
+    let mut headers = request.headers.clone();
+    headers.remove_hop_by_hop();
+    remove_reserved(&contract.replay, &mut headers);
+    // The runtime writes the length of the body that it is given, and `Host` from the URL.
+    headers.retain(|name, _| !matches!(name, "content-length" | "host" | "expect"));
+    headers.push("idempotency-attempt", attempt.id.to_hex());
+    headers.push(pass::CDN_LOOP, pass::loop_token(settings));
+    let init = RequestInit::new();
+    init.set_method(&request.method);
+    init.set_headers(&convert::js_headers(&headers)?.into());
+    // Following a 307 would send the operation a second time, to somebody else (rule 6.2).
+    init.set_redirect(RequestRedirect::Manual);
+    init.set_signal(Some(&abort.signal()));
+    if let Body::Bytes(bytes) = body {
+        init.set_body(&Uint8Array::from(bytes.as_slice()));
+    }
+    Request::new_with_str_and_init(&pass::origin_url(settings, request), &init)
+}
+
+async fn call(outbound: &Request) -> Answer {
+    // Refused, reset and closed look the same here, so an exception never proves that nothing was sent (rule 7.3).
+    let Ok(promise) = js::fetch(outbound) else {
+        return Answer::None(Happened::NoAnswer);
+    };
+    let Ok(response) = JsFuture::from(promise).await else {
+        return Answer::None(Happened::NoAnswer);
+    };
+    let response: Response = response.unchecked_into();
+    let headers = convert::headers(&response.headers());
+    match Happened::from_head(response.status(), &headers) {
+        Happened::Answer(status) => whole(status, headers, &response).await,
+        other => Answer::None(other),
+    }
+}
+
+async fn whole(status: u16, headers: Headers, response: &Response) -> Answer {
+    if !may_have_body(status) {
+        return Answer::Whole(status, headers, Chunks::default());
+    }
+    match body::read(response.body(), KV_BODY_LIMIT).await {
+        Read::Broken => Answer::None(Happened::BrokenOff),
+        Read::TooLong(start, rest) => Answer::TooLarge(status, headers, start, rest),
+        Read::Whole(chunks) if is_short(&headers, chunks.len()) => {
+            Answer::None(Happened::BrokenOff)
+        }
+        Read::Whole(chunks) => Answer::Whole(status, headers, chunks),
+    }
+}
+
+/// Rule 7.5. The length of an encoded body says nothing about the decoded one.
+fn is_short(headers: &Headers, length: usize) -> bool {
+    let announced = headers.get("content-length").and_then(|l| l.parse().ok());
+    !headers.has("content-encoding") && announced.is_some_and(|announced: usize| length < announced)
+}

@@ -1,0 +1,75 @@
+//! Everything that no route guards: streamed through, both ways, as it is (rule 1.6).
+
+use super::settings::Settings;
+use super::{convert, js};
+use crate::protocol::contract::Contract;
+use crate::protocol::replay;
+use crate::protocol::request::Inbound;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Request, Response, ResponseInit};
+
+/// The header by which a gateway recognises its own requests (RFC 8586).
+pub const CDN_LOOP: &str = "cdn-loop";
+
+/// What this gateway adds to [`CDN_LOOP`]: another policy is another gateway.
+pub fn loop_token(settings: &Settings) -> String {
+    format!("reprise;id={}", settings.hash)
+}
+
+/// Whether `request` has been here before (rule 6.5).
+pub fn is_loop(settings: &Settings, request: &Inbound) -> bool {
+    let token = loop_token(settings);
+    request
+        .headers
+        .lines(CDN_LOOP)
+        .flat_map(|line| line.split(','))
+        .any(|entry| entry.trim() == token)
+}
+
+/// Where the origin is asked for what `request` asks for.
+pub fn origin_url(settings: &Settings, request: &Inbound) -> String {
+    format!("{}{}", settings.policy.origin.url, request.target())
+}
+
+/// Sends `request` to the origin, body and all, and gives its answer back, an upgraded connection too.
+pub async fn through(
+    settings: &Settings,
+    raw: &Request,
+    request: &Inbound,
+) -> Result<Response, JsValue> {
+    // A request may stand in the place of its own `RequestInit`: method, headers and body are taken over as they are.
+    let outbound =
+        Request::new_with_str_and_init(&origin_url(settings, request), raw.unchecked_ref())?;
+    outbound.headers().append(CDN_LOOP, &loop_token(settings))?;
+    let response: Response = JsFuture::from(js::fetch(&outbound)?)
+        .await?
+        .unchecked_into();
+    match preflight_contract(settings, request) {
+        Some(contract) => allow_key(response, contract),
+        None => Ok(response),
+    }
+}
+
+/// The contract behind the request that a CORS preflight announces.
+fn preflight_contract<'s>(settings: &'s Settings, request: &Inbound) -> Option<&'s Contract> {
+    if request.method != "OPTIONS" {
+        return None;
+    }
+    let method = request.headers.get("access-control-request-method")?;
+    let route = settings.policy.route(method, &request.normalised_path())?;
+    route.contract.as_ref()
+}
+
+/// Rule 9.8. The headers of a fetched answer cannot be changed, so a new answer takes over its body.
+fn allow_key(response: Response, contract: &Contract) -> Result<Response, JsValue> {
+    let mut headers = convert::headers(&response.headers());
+    let Some(allowed) = replay::allow_key_header(&headers, contract) else {
+        return Ok(response);
+    };
+    headers.set("access-control-allow-headers", allowed);
+    let init = ResponseInit::new();
+    init.set_status(response.status());
+    init.set_headers(&convert::js_headers(&headers)?.into());
+    Response::new_with_opt_readable_stream_and_init(response.body().as_ref(), &init)
+}

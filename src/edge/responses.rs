@@ -1,0 +1,102 @@
+//! Stored responses in Workers KV. KV is never evidence that a key is new (rule 8.4): it only holds bodies, and copies.
+
+use super::body::Chunks;
+use super::js::KvNamespace;
+use crate::protocol::claim::ClaimId;
+use crate::protocol::record::{Place, Record};
+use crate::protocol::time::Time;
+use js_sys::{ArrayBuffer, Object, Reflect, Uint8Array};
+use std::time::Duration;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use worker::{Delay, Env};
+
+/// The binding of the KV namespace.
+pub const BINDING: &str = "RESPONSES";
+
+/// KV takes no shorter life than this, seconds.
+const MIN_TTL_S: u64 = 60;
+
+/// A value that was just written may not be seen everywhere at once: how often it is looked for, and how long apart.
+const LOOKS: u32 = 3;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(400);
+
+/// The head of a record is far smaller; the body behind it stays in JavaScript memory.
+const HEAD_BYTES: u32 = 512 * 1024;
+
+/// The KV namespace, where one is bound.
+pub struct Responses(KvNamespace);
+
+impl Responses {
+    /// The namespace of `env`.
+    pub fn of(env: &Env) -> Option<Self> {
+        let binding = Reflect::get(env, &BINDING.into()).ok()?;
+        (!binding.is_undefined()).then(|| Self(binding.unchecked_into()))
+    }
+
+    /// Stores `record`, with `body` behind it; the returned array is the body in one piece.
+    ///
+    /// # Errors
+    /// The body, in one piece, where KV did not take it: an outcome is never lost to a failed put (rule 8.5).
+    pub async fn put(
+        &self,
+        record: &Record,
+        body: Chunks,
+        now: Time,
+    ) -> Result<Uint8Array, Uint8Array> {
+        let head = record.encode().unwrap_or_default();
+        let value = body.into_array_after(&head);
+        #[allow(clippy::cast_possible_truncation)] // a head is some KiB
+        let body = value.subarray(head.len() as u32, value.length());
+        match self.put_raw(record, &value, now).await {
+            Ok(()) => Ok(body),
+            Err(error) => {
+                worker::console_error!("KV put failed: {error:?}");
+                Err(body)
+            }
+        }
+    }
+
+    async fn put_raw(&self, record: &Record, value: &Uint8Array, now: Time) -> Result<(), JsValue> {
+        let options = Object::new();
+        let ttl = (record.expires_at.since(now).div_ceil(1000)).max(MIN_TTL_S);
+        Reflect::set(
+            &options,
+            &"expirationTtl".into(),
+            &JsValue::from(ttl as f64),
+        )?;
+        JsFuture::from(self.0.put(&name(record.claim), value, &options)?).await?;
+        Ok(())
+    }
+
+    /// The body that `record` points to; `None` where KV does not have it, or has something else under its name.
+    pub async fn body(&self, record: &Record) -> Option<Uint8Array> {
+        for look in 1..=LOOKS {
+            if let Some(body) = self.look(record).await {
+                return Some(body);
+            }
+            if look < LOOKS {
+                Delay::from(BETWEEN_LOOKS).await;
+            }
+        }
+        None
+    }
+
+    async fn look(&self, record: &Record) -> Option<Uint8Array> {
+        let promise = self.0.get(&name(record.claim), "arrayBuffer").ok()?;
+        let value = JsFuture::from(promise).await.ok()?;
+        let value = Uint8Array::new(&value.dyn_into::<ArrayBuffer>().ok()?.into());
+        let start = value.subarray(0, value.length().min(HEAD_BYTES)).to_vec();
+        let (copy, rest) = Record::decode(&start).ok()?;
+        #[allow(clippy::cast_possible_truncation)] // a part of `start`
+        let head = (start.len() - rest.len()) as u32;
+        let body = value.subarray(head, value.length());
+        let length = u64::from(body.length());
+        (*record == copy && record.body == Place::Kv(length)).then_some(body)
+    }
+}
+
+/// One name per claim, not per attempt: the value says which attempt it is, and the ledger says which one counts.
+fn name(claim: ClaimId) -> String {
+    format!("r1/{}", claim.to_hex())
+}

@@ -1,0 +1,56 @@
+//! The policy in force: read once per isolate, and never changed.
+
+use super::shard;
+use crate::protocol::compiled;
+use crate::protocol::digest::{hex, sha256};
+use crate::protocol::policy::Policy;
+use std::sync::OnceLock;
+use worker::Env;
+
+/// The policy, and where it came from.
+pub struct Settings {
+    /// The policy.
+    pub policy: Policy,
+    /// `compiled` or `POLICY`.
+    pub source: &'static str,
+    /// The first 16 hex digits of the SHA-256 of everything that decides: two gateways with one hash behave alike.
+    pub hash: String,
+}
+
+/// Why there is no policy: the problem with its place (rule 10.1).
+pub type Invalid = String;
+
+/// The settings of this isolate. The environment of an isolate never changes.
+pub fn settings(env: &Env) -> Result<&'static Settings, &'static Invalid> {
+    static SETTINGS: OnceLock<Result<Settings, Invalid>> = OnceLock::new();
+    SETTINGS.get_or_init(|| read(env)).as_ref()
+}
+
+fn read(env: &Env) -> Result<Settings, Invalid> {
+    if env.durable_object(shard::BINDING).is_err() {
+        return Err(format!(
+            "wrangler.toml: the Durable Object binding `{}` is missing; without a ledger nothing can be guarded",
+            shard::BINDING
+        ));
+    }
+    let variable = |name: &str| env.var(name).ok().map(|value| value.to_string());
+    let (source, text) = match variable("POLICY") {
+        Some(text) => ("POLICY", text),
+        None => ("compiled", compiled::POLICY.to_owned()),
+    };
+    let label = match source {
+        "POLICY" => "POLICY",
+        _ => "reprise.toml",
+    };
+    let mut policy = Policy::parse(label, &text, compiled::CONTRACTS).map_err(|e| e.to_string())?;
+    let origin = variable("ORIGIN");
+    if let Some(url) = &origin {
+        policy.origin = url.parse().map_err(|why| format!("ORIGIN: {why}"))?;
+    }
+    let hash = sha256(format!("{text}\0{}", origin.unwrap_or_default()).as_bytes());
+    Ok(Settings {
+        policy,
+        source,
+        hash: hex(&hash).chars().take(16).collect(),
+    })
+}

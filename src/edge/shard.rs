@@ -1,0 +1,95 @@
+//! The Worker's side of the ledger: `begin` and `settle`, and nothing else, so that what carries them can change.
+
+use super::{clock, js};
+use crate::protocol::claim::{Begin, Begun, ClaimId, Settle, Settled};
+use crate::protocol::policy::LedgerRules;
+use crate::protocol::wire::{self, Answer, Call};
+use js_sys::Uint8Array;
+use std::time::Duration;
+use worker::{Delay, Env, Error, Method, Request, RequestInit};
+
+/// The binding of the Durable Object namespace.
+pub const BINDING: &str = "LEDGER";
+
+/// A call is tried this often. Both calls name their attempt, so a call whose reply was lost may be made again.
+const TRIES: u32 = 3;
+
+/// The ledger gave no usable answer. What it did is not known.
+#[derive(Debug)]
+pub struct Unavailable;
+
+/// A shard, as one attempt sees it.
+pub struct Shard<'a> {
+    env: &'a Env,
+    name: String,
+}
+
+impl<'a> Shard<'a> {
+    /// The shard of `claim`.
+    pub fn of(env: &'a Env, rules: &LedgerRules, claim: ClaimId) -> Self {
+        let name = format!("v{}/{}", rules.generation, claim.shard(rules.shards));
+        Self { env, name }
+    }
+
+    /// May this attempt execute?
+    pub async fn begin(&self, event: Begin) -> Result<Begun, Unavailable> {
+        match self.call(&Call::Begin(event)).await? {
+            Answer::Begun(begun) => Ok(begun),
+            Answer::Settled(_) => Err(Unavailable),
+        }
+    }
+
+    /// This attempt has ended.
+    pub async fn settle(&self, event: Settle) -> Result<Settled, Unavailable> {
+        match self.call(&Call::Settle(event)).await? {
+            Answer::Settled(settled) => Ok(settled),
+            Answer::Begun(_) => Err(Unavailable),
+        }
+    }
+
+    async fn call(&self, call: &Call) -> Result<Answer, Unavailable> {
+        let message = wire::encode(call).map_err(|_| Unavailable)?;
+        for attempt in 1..=TRIES {
+            match self.once(&message).await {
+                Ok(answer) => return wire::decode(&answer).map_err(|_| Unavailable),
+                Err(error) => {
+                    worker::console_error!("ledger {}: {error}", self.name);
+                    // An overloaded shard is not helped by being asked again.
+                    if attempt == TRIES || overloaded(&error) {
+                        break;
+                    }
+                }
+            }
+            Delay::from(pause(attempt)).await;
+        }
+        Err(Unavailable)
+    }
+
+    /// With a stub of its own: a stub whose call has failed stays broken.
+    async fn once(&self, message: &[u8]) -> worker::Result<Vec<u8>> {
+        let stub = self.env.durable_object(BINDING)?.get_by_name(&self.name)?;
+        let mut init = RequestInit::new();
+        init.with_method(Method::Post)
+            .with_body(Some(Uint8Array::from(message).into()));
+        let request = Request::new_with_init("https://ledger/", &init)?;
+        let mut response = stub.fetch_with_request(request).await?;
+        match response.status_code() {
+            200 => response.bytes().await,
+            status => Err(Error::RustError(format!("status {status}"))),
+        }
+    }
+}
+
+fn overloaded(error: &Error) -> bool {
+    match error {
+        Error::UnknownJsError { original, .. } => js::flag(original, "overloaded"),
+        _ => false,
+    }
+}
+
+/// 20 to 40 ms, then 40 to 80 ms: the jitter keeps callers of one shard apart.
+fn pause(attempt: u32) -> Duration {
+    let [jitter, ..] = clock::random();
+    let base = 20 << (attempt - 1);
+    Duration::from_millis(base + base * u64::from(jitter) / 255)
+}

@@ -1,0 +1,126 @@
+//! The first decision about a request, from its head alone: pass it, refuse it, or guard it (docs/protocol.md §1 to §3).
+
+use super::claim::ClaimId;
+use super::contract::{Anonymous, Contract, Missing};
+use super::key::{Key, KeyFault};
+use super::policy::{Policy, Route};
+use super::refusal::{Code, Refusal};
+use super::request::Inbound;
+use super::scope;
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub enum Decision<'p> {
+    /// Untouched to the origin. Where a route stands behind it, it is named: CORS preflights of guarded routes need it.
+    Pass,
+    /// Answered here, before anything is read, hashed or looked up (rule 2.9).
+    Refuse(&'p Route, &'p Contract, Refusal),
+    /// Executed once.
+    Guard(Guarded<'p>),
+}
+
+/// A request that a claim will stand behind.
+#[derive(Debug)]
+pub struct Guarded<'p> {
+    /// The route that matched.
+    pub route: &'p Route,
+    /// The route's contract.
+    pub contract: &'p Contract,
+    /// The claim of this caller's key.
+    pub claim: ClaimId,
+}
+
+/// Decides about `request`. Reads neither body nor storage.
+pub fn decide<'p>(policy: &'p Policy, request: &Inbound) -> Decision<'p> {
+    if request.method == "OPTIONS" || request.headers.has("upgrade") {
+        return Decision::Pass;
+    }
+    let Some(route) = policy.route(&request.method, &request.normalised_path()) else {
+        return Decision::Pass;
+    };
+    let Some(contract) = &route.contract else {
+        return Decision::Pass;
+    };
+    let refuse = |refusal| Decision::Refuse(route, contract, refusal);
+    let key = match Key::read(&contract.key, &request.headers) {
+        Ok(Some(key)) => key,
+        Ok(None) => {
+            return match contract.key.missing {
+                Missing::Pass => Decision::Pass,
+                Missing::Refuse => refuse(key_missing(contract)),
+            };
+        }
+        Err(fault) => return refuse(key_fault(contract, fault)),
+    };
+    if scope::is_anonymous(&contract.scope, request) {
+        match contract.scope.anonymous {
+            Anonymous::Own => {}
+            Anonymous::Ignore => return Decision::Pass,
+            Anonymous::Refuse => return refuse(credential_missing(contract)),
+        }
+    }
+    Decision::Guard(Guarded {
+        claim: scope::claim_id(&contract.scope, request, route.template.as_str(), &key),
+        route,
+        contract,
+    })
+}
+
+fn key_missing(contract: &Contract) -> Refusal {
+    let header = &contract.key.header;
+    Refusal::new(
+        Code::KeyMissing,
+        format!("Send the header `{header}` with a value that is unique to this operation."),
+    )
+}
+
+fn key_fault(contract: &Contract, fault: KeyFault) -> Refusal {
+    let rules = &contract.key;
+    let header = &rules.header;
+    let (code, detail) = match fault {
+        KeyFault::Empty => (
+            Code::KeyEmpty,
+            format!("The header `{header}` is there but has no value."),
+        ),
+        KeyFault::Repeated => (
+            Code::KeyRepeated,
+            format!(
+                "The header `{header}` has several values. Send exactly one; a comma may only stand inside a quoted key."
+            ),
+        ),
+        KeyFault::Malformed(why) => (
+            Code::KeyMalformed,
+            format!("The value of `{header}` is not a key: {why}."),
+        ),
+        KeyFault::TooShort => (
+            Code::KeyTooShort,
+            format!(
+                "The value of `{header}` must have at least {} characters.",
+                rules.min
+            ),
+        ),
+        KeyFault::TooLong => (
+            Code::KeyTooLong,
+            format!(
+                "The value of `{header}` may have at most {} characters.",
+                rules.max
+            ),
+        ),
+        KeyFault::Conflict => (
+            Code::KeyConflict,
+            format!(
+                "`{header}` and `{}` carry different keys.",
+                rules.aliases.join("`, `")
+            ),
+        ),
+    };
+    Refusal::new(code, detail)
+}
+
+fn credential_missing(contract: &Contract) -> Refusal {
+    let header = &contract.key.header;
+    Refusal::new(
+        Code::CredentialMissing,
+        format!("A request with `{header}` must say who is asking: keys belong to a caller."),
+    )
+}

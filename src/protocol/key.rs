@@ -1,0 +1,124 @@
+//! The idempotency key of a request (docs/protocol.md §2).
+
+use super::contract::{KeyRules, KeySyntax, LengthUnit};
+use super::headers::Headers;
+
+/// A key that has passed every rule: visible ASCII, within its length, unquoted. It is never printed: keys are secrets of the
+/// caller (rule 3.5).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key(String);
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+/// Why a key is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyFault {
+    /// There is nothing between the quotes, or nothing at all.
+    Empty,
+    /// Several header lines, or a list on one line.
+    Repeated,
+    /// A character that is not visible ASCII, a broken quoted string, or a form that the contract does not take.
+    Malformed(&'static str),
+    /// Shorter than the contract's minimum.
+    TooShort,
+    /// Longer than the contract's maximum.
+    TooLong,
+    /// The header and its alias carry different keys.
+    Conflict,
+}
+
+impl Key {
+    /// The key that `headers` carry under the contract's name or an alias; `None` if they carry none.
+    ///
+    /// # Errors
+    /// A [`KeyFault`] for any value that is there but is not a key: it is never treated as missing.
+    pub fn read(rules: &KeyRules, headers: &Headers) -> Result<Option<Self>, KeyFault> {
+        let mut found: Option<Self> = None;
+        for name in std::iter::once(&rules.header).chain(&rules.aliases) {
+            let mut lines = headers.lines(name);
+            let Some(line) = lines.next() else { continue };
+            if lines.next().is_some() {
+                return Err(KeyFault::Repeated);
+            }
+            let key = Self::parse(rules, line)?;
+            if found.as_ref().is_some_and(|first| *first != key) {
+                return Err(KeyFault::Conflict);
+            }
+            found = Some(key);
+        }
+        Ok(found)
+    }
+
+    /// The key's characters.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn parse(rules: &KeyRules, line: &str) -> Result<Self, KeyFault> {
+        let value = match (line.strip_prefix('"'), rules.syntax) {
+            (Some(rest), KeySyntax::Quoted | KeySyntax::Either) => unquote(rest)?,
+            (None, KeySyntax::Quoted) if !line.is_empty() => {
+                return Err(KeyFault::Malformed("the key must be in double quotes"));
+            }
+            // A contract that takes raw keys only takes the quotes as part of the key.
+            (Some(_), KeySyntax::Raw) | (None, _) => {
+                if line.contains(',') {
+                    return Err(KeyFault::Repeated);
+                }
+                line.to_owned()
+            }
+        };
+        if value.is_empty() {
+            return Err(KeyFault::Empty);
+        }
+        let length = match rules.unit {
+            LengthUnit::Bytes => value.len(),
+            LengthUnit::Characters => value.chars().count(),
+        };
+        if length > rules.max {
+            return Err(KeyFault::TooLong);
+        }
+        if !value.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(KeyFault::Malformed(
+                "a key consists of visible ASCII characters (0x21 to 0x7E)",
+            ));
+        }
+        if length < rules.min {
+            return Err(KeyFault::TooShort);
+        }
+        Ok(Self(value))
+    }
+}
+
+/// The content of a structured-field string (RFC 9651 §4.2.5), given what follows its opening quote.
+fn unquote(rest: &str) -> Result<String, KeyFault> {
+    let mut value = String::with_capacity(rest.len());
+    let mut characters = rest.chars();
+    loop {
+        match characters.next() {
+            None => return Err(KeyFault::Malformed("the closing quote is missing")),
+            Some('"') => break,
+            Some('\\') => match characters.next() {
+                Some(escaped @ ('"' | '\\')) => value.push(escaped),
+                _ => {
+                    return Err(KeyFault::Malformed(
+                        "a backslash stands only before a quote or a backslash",
+                    ));
+                }
+            },
+            Some(character) => value.push(character),
+        }
+    }
+    let after = characters.as_str().trim_start_matches([' ', '\t']);
+    match after.chars().next() {
+        None => Ok(value),
+        Some(',') => Err(KeyFault::Repeated),
+        Some(_) => Err(KeyFault::Malformed(
+            "nothing may follow the closing quote, parameters neither",
+        )),
+    }
+}

@@ -1,0 +1,24 @@
+//! The rules of `docs/protocol.md`, as pure functions. Time is an argument, randomness is an argument, and nothing waits.
+
+pub mod claim;
+pub mod contract;
+pub mod decision;
+pub mod digest;
+pub mod fingerprint;
+pub mod headers;
+pub mod key;
+pub mod outcome;
+pub mod policy;
+pub mod record;
+pub mod refusal;
+pub mod replay;
+pub mod request;
+pub mod scope;
+pub mod time;
+pub mod verdict;
+pub mod wire;
+
+/// The policy and the contracts that this build was made with, validated by `build.rs`.
+pub mod compiled {
+    include!(concat!(env!("OUT_DIR"), "/compiled.rs"));
+}

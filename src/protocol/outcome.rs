@@ -1,0 +1,46 @@
+//! What happened at the origin, and what follows from it (docs/protocol.md §7).
+
+use super::contract::{Outcome, OutcomeTable};
+use super::headers::Headers;
+
+/// What became of the one call to the origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happened {
+    /// Certainly nothing reached the origin.
+    NotSent,
+    /// The request may have been sent, and no answer came.
+    NoAnswer,
+    /// No answer, or no end of one, came in time.
+    Deadline,
+    /// The answer began and did not end: the origin has executed.
+    BrokenOff,
+    /// A whole answer with this status.
+    Answer(u16),
+}
+
+impl Happened {
+    /// What the head of an answer says: the edge's own 52x pages are no answers of the origin (rule 7.2).
+    pub fn from_head(status: u16, headers: &Headers) -> Self {
+        let edge_made = headers
+            .get("server")
+            .is_some_and(|server| server.eq_ignore_ascii_case("cloudflare"));
+        match status {
+            521 | 523 | 525 | 526 | 530 if edge_made => Self::NotSent,
+            520 | 522 | 524 | 527 if edge_made => Self::NoAnswer,
+            // A status that cannot be given to a client again is no answer that can be kept.
+            200..=599 => Self::Answer(status),
+            _ => Self::NoAnswer,
+        }
+    }
+
+    /// What the contract does about it (rules 7.1 and 7.3).
+    pub fn outcome(self, table: &OutcomeTable) -> Outcome {
+        match self {
+            Self::NotSent => table.not_sent,
+            Self::NoAnswer => table.no_answer,
+            Self::Deadline => table.deadline,
+            Self::BrokenOff => table.broken_off,
+            Self::Answer(status) => table.status(status),
+        }
+    }
+}

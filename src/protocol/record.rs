@@ -1,0 +1,137 @@
+//! What is kept of an answer (docs/protocol.md §8).
+
+use super::claim::{AttemptId, ClaimId};
+use super::contract::{RESERVED, ReplayRules};
+use super::fingerprint::Fingerprint;
+use super::headers::Headers;
+use super::time::Time;
+use super::wire::Unreadable;
+use serde::{Deserialize, Serialize};
+
+/// The largest value that Workers KV takes, bytes (platform limit), less the room for a record's head.
+pub const KV_BODY_LIMIT: usize = 25 * 1024 * 1024 - HEAD_LIMIT;
+
+/// No origin sends more header bytes than this through the platform (128 KiB); a record's head adds little to them.
+const HEAD_LIMIT: usize = 256 * 1024;
+
+/// An outcome that can be given again. The first answer and every replay are built from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Whose outcome it is.
+    pub claim: ClaimId,
+    /// Who executed.
+    pub attempt: AttemptId,
+    /// What was asked for.
+    pub fingerprint: Fingerprint,
+    /// The origin's status.
+    pub status: u16,
+    /// The origin's headers, as far as they are kept.
+    pub headers: Headers,
+    /// The origin's `Date` and `X-Request-ID`, which a replay shows under other names (rule 9.6).
+    pub origin: Provenance,
+    /// When the claim was first seen.
+    pub first_seen: Time,
+    /// When the answer was complete.
+    pub completed: Time,
+    /// From when on there is no record.
+    pub expires_at: Time,
+    /// Where the body is.
+    pub body: Place,
+}
+
+/// What tells a replay apart from the answer that it repeats.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The `Date` of the answer.
+    pub date: Option<String>,
+    /// The `X-Request-ID` of the answer.
+    pub request_id: Option<String>,
+}
+
+/// Where the body of a record is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    /// In the record.
+    Inline(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// In KV, behind a copy of this record; so many bytes.
+    Kv(u64),
+    /// Nowhere: it was too large, or could not be stored.
+    NotKept,
+}
+
+/// The versions in which records lie in ledgers and KV. A variant is never changed, only added: its number is the first byte.
+#[derive(Serialize, Deserialize)]
+enum Stored<R> {
+    V1(R),
+}
+
+impl Record {
+    /// In bytes, as the ledger's row holds it. In KV, the body follows.
+    ///
+    /// # Errors
+    /// Never for a record; the type says so because the encoder does.
+    pub fn encode(&self) -> Result<Vec<u8>, Unreadable> {
+        postcard::to_stdvec(&Stored::V1(self)).map_err(|_| Unreadable)
+    }
+
+    /// The record that `bytes` begin with, and the bytes after it.
+    ///
+    /// # Errors
+    /// [`Unreadable`] for a version that this code does not know, and for damaged bytes (rule 8.1).
+    pub fn decode(bytes: &[u8]) -> Result<(Self, &[u8]), Unreadable> {
+        match postcard::take_from_bytes(bytes) {
+            Ok((Stored::V1(record), rest)) => Ok((record, rest)),
+            Err(_) => Err(Unreadable),
+        }
+    }
+}
+
+/// The headers of an answer, sorted by what becomes of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sorted {
+    /// Kept, and given to every caller.
+    pub recorded: Headers,
+    /// Given to the first caller only (rule 8.7).
+    pub first_only: Headers,
+    /// Kept under other names.
+    pub origin: Provenance,
+}
+
+impl Sorted {
+    /// Sorts the headers that the origin sent.
+    pub fn new(rules: &ReplayRules, mut headers: Headers) -> Self {
+        headers.remove_hop_by_hop();
+        remove_reserved(rules, &mut headers);
+        remove_encoding(&mut headers);
+        let origin = Provenance {
+            date: headers.get("date").map(str::to_owned),
+            request_id: headers.get(REQUEST_ID).map(str::to_owned),
+        };
+        let (first_only, recorded) = headers.partition(|name| rules.denies(name));
+        Self {
+            recorded,
+            first_only,
+            origin,
+        }
+    }
+}
+
+/// The header that names one HTTP request in logs.
+pub const REQUEST_ID: &str = "x-request-id";
+
+/// Removes what nobody but this gateway may say (rule 9.7).
+pub fn remove_reserved(rules: &ReplayRules, headers: &mut Headers) {
+    headers.retain(|name, _| name != rules.marker.header && !RESERVED.contains(&name));
+}
+
+/// Rule 8.6. The runtime decodes exactly these codings; any other body arrives, and is kept, encoded.
+fn remove_encoding(headers: &mut Headers) {
+    let decoded = matches!(headers.get("content-encoding"), Some("gzip" | "br"));
+    headers.retain(|name, _| match name {
+        "content-length" => false,
+        "content-encoding" | "content-md5" | "content-digest" | "digest" | "repr-digest" => {
+            !decoded
+        }
+        _ => true,
+    });
+}

@@ -1,0 +1,181 @@
+//! What arrives: the head of a request, and its body.
+
+use super::headers::Headers;
+
+/// The head of a request, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inbound {
+    /// The method, in upper case.
+    pub method: String,
+    /// The host in lower case, with the port unless it is the default one of the scheme (rule 3.4).
+    pub host: String,
+    /// The path as it came, beginning with `/`.
+    pub path: String,
+    /// What stands after `?`; an empty query is none.
+    pub query: Option<String>,
+    /// The headers.
+    pub headers: Headers,
+}
+
+impl Inbound {
+    /// Reads a request whose `url` is absolute (`http://host/path?query`); `None` if it is not.
+    pub fn new(method: &str, url: &str, headers: Headers) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let rest = rest.split('#').next().unwrap_or(rest);
+        let (rest, query) = match rest.split_once('?') {
+            Some((rest, query)) => (rest, Some(query).filter(|q| !q.is_empty())),
+            None => (rest, None),
+        };
+        let (host, path) = match rest.find('/') {
+            Some(at) => rest.split_at(at),
+            None => (rest, "/"),
+        };
+        Some(Self {
+            method: method.to_ascii_uppercase(),
+            host: canonical_host(scheme, host),
+            path: path.to_owned(),
+            query: query.map(str::to_owned),
+            headers,
+        })
+    }
+
+    /// The path in the form in which paths are compared (rule 1.3).
+    pub fn normalised_path(&self) -> String {
+        remove_dot_segments(&normalise_escapes(&self.path))
+    }
+
+    /// Path and query as they came: what the origin is asked for.
+    pub fn target(&self) -> String {
+        match &self.query {
+            Some(query) => format!("{}?{query}", self.path),
+            None => self.path.clone(),
+        }
+    }
+}
+
+/// The body of a request. No body and an empty body are different (rule 4.7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// The request has none.
+    Absent,
+    /// The whole body.
+    Bytes(Vec<u8>),
+}
+
+fn canonical_host(scheme: &str, host: &str) -> String {
+    let host = host.to_ascii_lowercase();
+    let default_port = match scheme {
+        "https" => ":443",
+        _ => ":80",
+    };
+    match host.strip_suffix(default_port) {
+        Some(bare) => bare.to_owned(),
+        None => host,
+    }
+}
+
+/// Decodes the escapes of unreserved characters and upper-cases the others (RFC 3986 §6.2.2.1 and §6.2.2.2).
+pub fn normalise_escapes(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        out.push_str(before);
+        match after.get(..2).and_then(|h| u8::from_str_radix(h, 16).ok()) {
+            // `from_str_radix` takes a sign; an escape has none.
+            Some(byte) if !after.starts_with('+') => {
+                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                    out.push(char::from(byte));
+                } else {
+                    out.push_str(&format!("%{byte:02X}"));
+                }
+                rest = after.get(2..).unwrap_or_default();
+            }
+            _ => {
+                out.push('%');
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// RFC 3986 §5.2.4, for a path that begins with `/`.
+fn remove_dot_segments(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.strip_prefix('/').unwrap_or(path).split('/').peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        match segment {
+            "." | ".." => {
+                if segment == ".." {
+                    kept.pop();
+                }
+                // A path that ends in a dot segment names a directory.
+                if last {
+                    kept.push("");
+                }
+            }
+            other => kept.push(other),
+        }
+    }
+    format!("/{}", kept.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_1_3_paths_are_normalised_by_rfc_3986_and_no_further() {
+        for (path, normalised) in [
+            ("/", "/"),
+            ("/v1/orders", "/v1/orders"),
+            ("/%761/%6frders", "/v1/orders"),
+            ("/a%2fb", "/a%2Fb"),
+            ("/a%zz%", "/a%zz%"),
+            ("/a%+1", "/a%+1"),
+            ("/é%c3%a9", "/é%C3%A9"),
+            ("/a/./b/../c", "/a/c"),
+            ("/a/%2e%2E/b", "/b"),
+            ("/../../x", "/x"),
+            ("/a/..", "/"),
+            ("/a/b/.", "/a/b/"),
+            ("/a//b/", "/a//b/"),
+            ("/A", "/A"),
+        ] {
+            let request = Inbound::new("POST", &format!("http://h{path}"), Headers::new()).unwrap();
+            assert_eq!(request.normalised_path(), normalised, "{path}");
+            assert_eq!(request.path, path, "the origin gets it as it came");
+        }
+    }
+
+    #[test]
+    fn rule_3_4_hosts_are_compared_in_lower_case_without_the_default_port() {
+        for (url, host) in [
+            ("http://API.example:80/x", "api.example"),
+            ("https://api.example:443", "api.example"),
+            ("https://api.example:80/", "api.example:80"),
+            ("http://127.0.0.1:8787/x?y", "127.0.0.1:8787"),
+        ] {
+            assert_eq!(Inbound::new("GET", url, Headers::new()).unwrap().host, host);
+        }
+    }
+
+    #[test]
+    fn a_target_is_split_into_path_and_query() {
+        for (url, path, query, target) in [
+            ("http://h", "/", None, "/"),
+            ("http://h/a?", "/a", None, "/a"),
+            ("http://h/a?b=/c?d#e", "/a", Some("b=/c?d"), "/a?b=/c?d"),
+            ("http://h?x=1", "/", Some("x=1"), "/?x=1"),
+        ] {
+            let request = Inbound::new("get", url, Headers::new()).unwrap();
+            assert_eq!(request.path, path);
+            assert_eq!(request.query.as_deref(), query);
+            assert_eq!(request.target(), target);
+            assert_eq!(request.method, "GET");
+        }
+        assert_eq!(Inbound::new("GET", "/relative", Headers::new()), None);
+    }
+}
