@@ -1,0 +1,86 @@
+// Builds the Worker: build/index.js and build/index_bg.wasm. `wrangler deploy` runs this too.
+
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import { mustRun } from "./child.mjs";
+import { Failure, runMain, step } from "./progress.mjs";
+import { wasmRustEnv } from "./setup/rust.mjs";
+import { workerBuildEnv } from "./setup/tools.mjs";
+
+const WASM = "build/index_bg.wasm";
+const STAMP = "build/.reprise-inputs";
+const INPUTS = ["src", "contracts", "build.rs", "Cargo.toml", "Cargo.lock", ".cargo", "scripts/setup"];
+const MAX_GZIPPED_KIB = 400;
+
+/** Builds the Worker unless nothing it is made from has changed since it was built. */
+export async function build() {
+  // build.rs compiles the policy in, and lets this variable name another file for it.
+  const inputs = hashOf([...INPUTS, process.env.REPRISE_POLICY || "reprise.toml"]);
+  if (existsSync("build/index.js") && existsSync(STAMP) && readFileSync(STAMP, "utf8") === inputs) return;
+  const env = await workerBuildEnv(await wasmRustEnv());
+  await step("building the Worker", () =>
+    // The compiler's complaints are what matters here, not where worker-build was when it heard them.
+    mustRun("worker-build", ["--release"], { env: { ...env, RUST_BACKTRACE: "0", RUST_LIB_BACKTRACE: "0" }, tail: 200 }),
+  );
+  requireSmall();
+  writeFileSync(STAMP, inputs);
+}
+
+function hashOf(paths) {
+  const hash = createHash("sha256");
+  const add = (path) => {
+    if (!existsSync(path)) return;
+    if (statSync(path).isDirectory()) {
+      for (const name of readdirSync(path).sort()) add(join(path, name));
+    } else {
+      hash.update(`${path}\0`).update(readFileSync(path)).update("\0");
+    }
+  };
+  paths.forEach(add);
+  return hash.digest("hex");
+}
+
+function gzippedKib() {
+  return gzipSync(readFileSync(WASM), { level: 9 }).length / 1024;
+}
+
+function requireSmall() {
+  const size = gzippedKib();
+  if (size <= MAX_GZIPPED_KIB) return;
+  throw new Failure(`${WASM} is ${size.toFixed(1)} KiB gzipped, over the ${MAX_GZIPPED_KIB} KiB it may have: make it smaller.`);
+}
+
+/** Milliseconds V8 takes to compile the module and instantiate it, the median of nine times. */
+async function startupMillis() {
+  const bytes = readFileSync(WASM);
+  const times = [];
+  for (let run = 0; run < 9; run++) {
+    const started = performance.now();
+    const module = await WebAssembly.compile(bytes);
+    await WebAssembly.instantiate(module, stubImports(module));
+    times.push(performance.now() - started);
+  }
+  return times.sort((a, b) => a - b)[4];
+}
+
+/** Instantiation only links the imports; it calls none of them. */
+function stubImports(module) {
+  const imports = {};
+  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+    // The one tag is that of the exceptions of JavaScript itself.
+    (imports[from] ??= {})[name] = kind === "tag" ? WebAssembly.JSTag : () => {};
+  }
+  return imports;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await runMain(async () => {
+    await build();
+    console.log(`build/index_bg.wasm: ${gzippedKib().toFixed(1)} KiB gzipped`);
+    const millis = (await startupMillis()).toFixed(1);
+    console.log(`compiling and instantiating it in V8 of Node ${process.version}: ${millis} ms (median of 9)`);
+  });
+}
