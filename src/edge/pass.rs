@@ -24,7 +24,7 @@ pub fn is_loop(settings: &Settings, request: &Inbound) -> bool {
         .headers
         .lines(CDN_LOOP)
         .flat_map(|line| line.split(','))
-        .any(|entry| entry.trim() == token)
+        .any(|entry| entry.trim().eq_ignore_ascii_case(&token))
 }
 
 /// Where the origin is asked for what `request` asks for.
@@ -41,6 +41,10 @@ pub async fn through(
     // A request may stand in the place of its own `RequestInit`: method, headers and body are taken over as they are.
     let outbound =
         Request::new_with_str_and_init(&origin_url(settings, request), raw.unchecked_ref())?;
+    if request.headers.has("expect") {
+        // An expectation is met by the hop that reads it; the runtime takes an origin's `100 Continue` for its answer.
+        outbound.headers().delete("expect")?;
+    }
     outbound.headers().append(CDN_LOOP, &loop_token(settings))?;
     let response: Response = JsFuture::from(js::fetch(&outbound)?)
         .await?

@@ -1,6 +1,5 @@
 //! The policy in force: read once per isolate, and never changed.
 
-use super::shard;
 use crate::protocol::compiled;
 use crate::protocol::digest::{hex, sha256};
 use crate::protocol::policy::Policy;
@@ -27,12 +26,6 @@ pub fn settings(env: &Env) -> Result<&'static Settings, &'static Invalid> {
 }
 
 fn read(env: &Env) -> Result<Settings, Invalid> {
-    if env.durable_object(shard::BINDING).is_err() {
-        return Err(format!(
-            "wrangler.toml: the Durable Object binding `{}` is missing; without a ledger nothing can be guarded",
-            shard::BINDING
-        ));
-    }
     let variable = |name: &str| env.var(name).ok().map(|value| value.to_string());
     let (source, text) = match variable("POLICY") {
         Some(text) => ("POLICY", text),

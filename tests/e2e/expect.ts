@@ -23,7 +23,7 @@ export function assertRefusal(answer: Answer, status: number, code: string): Pro
   const problem = answer.json() as Problem;
   assert.equal(problem.code, code, seen);
   assert.equal(problem.status, status, "the member `status` repeats the status");
-  assert.match(problem.type, new RegExp(`^https?://.*${code}$`), "the member `type` points at this code's paragraph");
+  assert.equal(problem.type, `/.reprise/refusals#${code}`, "the member `type` points at this code's paragraph");
   for (const member of ["title", "detail", "retry", "new_key"] as const) {
     assert.equal(typeof problem[member], "string", `the member \`${member}\` is there`);
     assert.notEqual(problem[member], "", `the member \`${member}\` is not empty`);

@@ -79,6 +79,7 @@ export class Gateway {
   readonly #runtime: childProcess.ChildProcess;
   readonly #lines: Arrivals<LogLine>;
   #ownState: boolean;
+  #killed = false;
   #keys = 0;
 
   constructor(url: URL, mf: Miniflare, runtime: childProcess.ChildProcess, lines: Arrivals<LogLine>, options: GatewayOptions, state: string) {
@@ -158,6 +159,8 @@ export class Gateway {
 
   /** Kills the runtime with SIGKILL, as a crash would, and keeps the state: `restart` goes on with it. */
   async kill(): Promise<void> {
+    if (this.#killed) return;
+    this.#killed = true;
     const gone = Promise.withResolvers<void>();
     if (this.#runtime.exitCode === null && this.#runtime.signalCode === null) {
       this.#runtime.once("exit", () => gone.resolve());
@@ -178,7 +181,7 @@ export class Gateway {
 
   /** Ends the runtime and removes a state directory that was made for it. */
   async close(): Promise<void> {
-    await this.mf.dispose();
+    if (!this.#killed) await this.mf.dispose();
     if (this.#ownState) rmSync(this.state, { recursive: true, force: true });
   }
 

@@ -66,8 +66,8 @@ test("edge_002 the quoted and the bare form of one value are one key, in either 
 });
 
 test("edge_003 a bare UUID is treated alike, whether it begins with a digit or with a letter", async () => {
-  const digitFirst = "8e03978e-40d5-43e8-bc93-6894a57f9324";
-  const letterFirst = "ae03978e-40d5-43e8-bc93-6894a57f9324";
+  const digitFirst = "5e03978e-40d5-43e8-bc93-6894a57f9324";
+  const letterFirst = "be03978e-40d5-43e8-bc93-6894a57f9324";
   const strict = origin.place(undefined, { under: "/quoted" });
   for (const key of [digitFirst, letterFirst]) {
     assertRefusal(await post(strict.path, `Idempotency-Key: ${key}`), 400, "key-malformed");

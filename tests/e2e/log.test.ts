@@ -73,7 +73,7 @@ test("a refusal writes one line with its code", async () => {
   for (const [outcome, status, send] of [
     ["key-empty", 400, () => gateway.post(place.path, "")],
     ["body-too-large", 413, () => gateway.post(place.path, gateway.key(), Buffer.alloc(1025))],
-    ["mismatch", 422, () => gateway.post(place.path, key, "[]")],
+    ["key-reused", 422, () => gateway.post(place.path, key, "[]")],
   ] as const) {
     const lines = await linesOf(send);
     assert.equal(lines.length, 1, `${outcome}: ${JSON.stringify(lines)}`);

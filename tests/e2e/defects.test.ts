@@ -1,0 +1,370 @@
+// Defects seen in other implementations (edge cases 201 to 244), and how calls to the origin fail (docs/protocol.md §7; edge
+// cases 87 to 101). Where the others are:
+//
+//   202, 206, 219            status.test.ts            216, 217, 225, 226      fingerprint.test.ts
+//   203, 208, 214, 218, 222  restart.test.ts           221, 243 (media type)   fingerprint.test.ts
+//   207, 237, 241, 242       replay.test.ts            209, 232, 244           http.test.ts
+//   210, 223, 228            race.test.ts              213, 224, 229           stored.test.ts
+//   215                      key.test.ts               234, 240                scope.test.ts
+//   238                      client-gone.test.ts       212, 227                faults.test.ts
+//   235                      tests/ in Rust: the format pins       236, 239   no waiters and no detached calls in this version
+
+import assert from "node:assert/strict";
+import net from "node:net";
+import type { AddressInfo } from "node:net";
+import { after, before, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { claimMadeBy, claimNow, UNKNOWN } from "./claims.ts";
+import { assertFresh, assertRefusal, assertReplay } from "./expect.ts";
+import { startGateway } from "./gateway.ts";
+import type { Gateway } from "./gateway.ts";
+import { barrier } from "./guard.ts";
+import { breakOff, startOrigin } from "./origin.ts";
+import type { Origin, Place, Script } from "./origin.ts";
+import { policy } from "./policy.ts";
+import type { Answer } from "./wire.ts";
+
+let origin: Origin;
+let gateway: Gateway;
+
+const HURRY = "call = { deadline_seconds = 1, lease_seconds = 11 }";
+
+before(async () => {
+  origin = await startOrigin();
+  gateway = await startGateway({
+    inspect: true,
+    policy: policy(
+      origin.url,
+      "POST /v1/*",
+      { match: "POST /hurry/*", rules: HURRY },
+      { match: "POST /again/*", rules: `${HURRY}\n[routes.outcome]\nno_answer = "release"\nbroken_off = "release"\ndeadline = "release"` },
+      { match: "POST /outage/*", rules: `[routes.outcome]\nstore = ["2xx", "3xx", "4xx"]\nrelease = ["5xx"]` },
+      { match: "POST /completion/*", rules: `[routes.retention]\nfrom = "completion"\nseconds = 600` },
+      { match: "POST /sight/*", rules: "[routes.retention]\nseconds = 600" },
+    ),
+  });
+});
+
+after(async () => {
+  await gateway.close();
+  await origin.close();
+});
+
+/** Cloudflare's own page about an origin that it could not ask. */
+const edgePage = (status: number): Script => (_, response) => {
+  response.writeHead(status, { Server: "cloudflare", "CF-RAY": "8f1-FRA", "Content-Type": "text/html" }).end("<h1>error</h1>");
+};
+
+const made: Script = (request, response) => {
+  response.writeHead(201).end(`execution ${request.number}`);
+};
+
+/** Asserts that the claim is held: whatever comes, the outcome is unknown, and nothing executes again. */
+async function assertHeld(place: Place, key: string): Promise<void> {
+  const executions = place.count;
+  place.script = made;
+  for (let i = 0; i < 2; i++) {
+    const again = await gateway.post(place.path, key);
+    assertRefusal(again, 409, "outcome-unknown");
+    assert.equal(again.header("idempotency-status"), "unknown");
+  }
+  assertRefusal(await gateway.post(place.path, key, "[]"), 422, "key-reused");
+  assert.equal(place.count, executions, "nothing executed again");
+}
+
+/** Asserts that the claim is free: the next request executes, and stays. */
+async function assertFree(place: Place, key: string): Promise<void> {
+  const executions = place.count;
+  place.script = made;
+  const first = await gateway.post(place.path, key);
+  assertFresh(first);
+  assert.equal(first.text(), `execution ${executions + 1}`);
+  assertReplay(await gateway.post(place.path, key), first);
+  assert.equal(place.count, executions + 1);
+}
+
+/** A failed first answer with its code, that says not to try a new key. */
+function assertMayHaveRun(answer: Answer, status: number, code: string): void {
+  const problem = assertRefusal(answer, status, code);
+  assert.equal(problem.new_key, "unsafe");
+  assert.equal(problem.retry, "no");
+  assert.equal(answer.header("x-should-retry"), "false");
+  assert.equal(answer.header("idempotency-status"), "unknown");
+  assert.ok(Date.parse(answer.header("idempotency-expires") ?? "") > Date.now(), "a claim stands behind it");
+}
+
+test("defect_201 rule_5_3 whoever asks while the first request runs changes nothing about its claim", async () => {
+  const gate = barrier();
+  const place = origin.place(async (request, response) => (await gate.opened, made(request, response)));
+  const key = gateway.key();
+  let first: Promise<Answer> | undefined;
+  const claim = await claimMadeBy(gateway, async () => {
+    first = gateway.post(place.path, key);
+    await place.arrived();
+  });
+  for (let i = 0; i < 5; i++) assertRefusal(await gateway.post(place.path, key), 409, "request-in-progress");
+  assertRefusal(await gateway.post(place.path, key, "[]"), 422, "key-reused");
+  assert.deepEqual(await claimNow(gateway, claim), claim);
+  // One that gives up waiting for its answer changes nothing either.
+  const wire = await gateway.connect();
+  wire.request({ method: "POST", path: place.path, headers: [`Idempotency-Key: ${key}`, "Content-Type: application/json"], body: "{}" });
+  wire.reset();
+  assertRefusal(await gateway.post(place.path, key), 409, "request-in-progress");
+  assert.deepEqual(await claimNow(gateway, claim), claim);
+  gate.open();
+  const answer = await first;
+  assert.ok(answer !== undefined);
+  assertFresh(answer);
+  assertReplay(await gateway.post(place.path, key), answer);
+  assert.equal(place.count, 1);
+});
+
+test("defect_204 edge_089 edge_090 a refused connection cannot be told from a lost answer here, so the key is held", async () => {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  const unreachable = await startGateway({ policy: policy(`http://127.0.0.1:${port}`, "POST /v1/*") });
+  try {
+    assertMayHaveRun(await unreachable.post("/v1/x", "k"), 502, "origin-no-answer");
+    for (let i = 0; i < 2; i++) assertRefusal(await unreachable.post("/v1/x", "k"), 409, "outcome-unknown");
+  } finally {
+    await unreachable.close();
+  }
+});
+
+test("defect_204 rule_7_2 an edge-made page that says that nothing was sent frees the key", async () => {
+  for (const status of [521, 523, 525, 526, 530]) {
+    const place = origin.place(edgePage(status));
+    const key = gateway.key();
+    const answer = await gateway.post(place.path, key);
+    const problem = assertRefusal(answer, 502, "origin-not-reached");
+    assert.equal(problem.new_key, "safe");
+    assert.equal(problem.retry, "same-key");
+    assert.ok(Number(answer.header("retry-after")) >= 1);
+    assert.equal(place.count, 1);
+    await assertFree(place, key);
+  }
+});
+
+test("rule_7_2 an edge-made page that leaves open whether anything was sent holds the key", async () => {
+  for (const status of [520, 522, 524, 527]) {
+    const place = origin.place(edgePage(status));
+    const key = gateway.key();
+    assertMayHaveRun(await gateway.post(place.path, key), 502, "origin-no-answer");
+    await assertHeld(place, key);
+    assert.equal(place.count, 1);
+  }
+});
+
+test("rule_7_2 the same statuses without the edge's mark are the origin's own answers", async () => {
+  for (const [status, server] of [[521, undefined], [530, "nginx"], [524, "cloudflare-like"], [500, "cloudflare"], [503, "cloudflare"]] as const) {
+    const place = origin.place((_, response) => response.writeHead(status, server === undefined ? {} : { Server: server }).end("the origin's own"));
+    const key = gateway.key();
+    const answer = await gateway.post(place.path, key);
+    assert.equal(answer.status, status);
+    assert.equal(answer.text(), "the origin's own");
+    const released = status === 503;
+    const again = await gateway.post(place.path, key);
+    if (!released) assertReplay(again, answer);
+    assert.equal(place.count, released ? 2 : 1);
+  }
+});
+
+test("edge_090 a connection that breaks after the request was sent leaves the outcome unknown", async () => {
+  const breaks: Script[] = [
+    (request) => request.reset(),
+    (request) => request.socket.destroy(),
+    (request) => request.socket.end("HTTP/1.1 200 O"),
+    (request) => request.socket.end("this is not HTTP\r\n\r\n"),
+  ];
+  for (const script of breaks) {
+    const place = origin.place(script);
+    const key = gateway.key();
+    assertMayHaveRun(await gateway.post(place.path, key), 502, "origin-no-answer");
+    assert.equal(place.count, 1, "the request was not sent a second time");
+    await assertHeld(place, key);
+  }
+});
+
+test("edge_101 defect_243 rule_7_5 an answer that breaks off in its body is never given as complete, first or again", async () => {
+  const gzipped = gzipSync("compressible ".repeat(100));
+  const breaks: Record<string, Script> = {
+    "before its Content-Length": (_, response) => breakOff(response, "half of", 100),
+    "before its last chunk": (_, response) => void response.writeHead(200).write("half of", () => response.destroy()),
+    "with nothing of its body": (_, response) => breakOff(response, "", 100),
+    "by a reset": (request, response) => void response.writeHead(200, { "Content-Length": 100 }).write("half of", () => request.reset()),
+    "in the middle of its gzip": (_, response) => void response.writeHead(200, { "Content-Encoding": "gzip" }).end(gzipped.subarray(0, -10)),
+    "with a status that is released": (_, response) => breakOff(response, "half of", 100, 503),
+  };
+  for (const [where, script] of Object.entries(breaks)) {
+    const place = origin.place(script);
+    const key = gateway.key();
+    const answer = await gateway.post(place.path, key);
+    assert.equal(answer.text().includes("half of"), false, where);
+    assertMayHaveRun(answer, 502, "origin-broke-off");
+    await assertHeld(place, key);
+    assert.equal(place.count, 1, where);
+  }
+});
+
+test("edge_091 rule_6_4 a deadline that passes leaves the outcome unknown, whatever the origin answers later", async () => {
+  const late = Promise.withResolvers<void>();
+  const held: Record<string, Script> = {
+    "before its answer": async (request, response) => (await late.promise, made(request, response)),
+    "in its body": async (_, response) => {
+      response.writeHead(201, { "Content-Length": 8 }).write("half");
+      await late.promise;
+      response.end("done");
+    },
+  };
+  const begun = Object.entries(held).map(async ([where, script]) => {
+    const place = origin.place(script, { under: "/hurry" });
+    const key = gateway.key();
+    const sent = Date.now();
+    const answer = await gateway.post(place.path, key);
+    assert.ok(Date.now() - sent >= 1000, "the deadline is the policy's");
+    assert.equal(answer.status, 504, where);
+    assertMayHaveRun(answer, 504, "origin-deadline");
+    return { place, key };
+  });
+  const all = await Promise.all(begun);
+  for (const { place, key } of all) assertRefusal(await gateway.post(place.path, key), 409, "outcome-unknown");
+  late.resolve();
+  for (const { place, key } of all) {
+    await assertHeld(place, key);
+    assert.equal(place.count, 1);
+  }
+});
+
+test("defect_220 a timeout or a lost answer makes an operation repeatable only where the contract says so", async () => {
+  const never = Promise.withResolvers<void>();
+  const kinds: [Script, number, string][] = [
+    [(request) => request.reset(), 502, "origin-no-answer"],
+    [edgePage(524), 502, "origin-no-answer"],
+    [(_, response) => breakOff(response, "half of", 100), 502, "origin-broke-off"],
+    [async (request, response) => (await never.promise, made(request, response)), 504, "origin-deadline"],
+  ];
+  for (const [script, status, code] of kinds) {
+    const held = origin.place(script, { under: "/hurry" });
+    const free = origin.place(script, { under: "/again" });
+    const key = gateway.key();
+    const answers = await Promise.all([gateway.post(held.path, `${key}-held`), gateway.post(free.path, `${key}-free`)]);
+    for (const answer of answers) assertRefusal(answer, status, code);
+    await assertHeld(held, `${key}-held`);
+    await assertFree(free, `${key}-free`);
+    assert.deepEqual([held.count, free.count], [1, 2], code);
+  }
+  never.resolve();
+});
+
+test("defect_233 every way to fail ends the claim: the next request is answered at once, and never as running", async () => {
+  const never = Promise.withResolvers<void>();
+  const kinds: Record<string, [Script, "executes" | "is replayed" | "is unknown"]> = {
+    "an error of the origin": [(_, response) => response.writeHead(500).end(), "is replayed"],
+    "an outage of the origin": [(_, response) => response.writeHead(503).end(), "executes"],
+    "a rate limit": [(_, response) => response.writeHead(429).end(), "executes"],
+    "no connection": [edgePage(521), "executes"],
+    "no answer": [(request) => request.reset(), "is unknown"],
+    "half an answer": [(_, response) => breakOff(response, "half", 100), "is unknown"],
+    "an answer that is none": [(request) => request.socket.end("HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n"), "is unknown"],
+    "a deadline": [async (request, response) => (await never.promise, made(request, response)), "is unknown"],
+  };
+  await Promise.all(Object.entries(kinds).map(async ([what, [script, expected]]) => {
+    const place = origin.place(script, { under: "/hurry" });
+    const key = gateway.key();
+    const first = await gateway.post(place.path, key);
+    assert.ok(first.status >= 400, what);
+    place.script = made;
+    const next = await gateway.post(place.path, key);
+    const state = next.header("idempotency-status");
+    assert.equal(state, { executes: "fresh", "is replayed": "replayed", "is unknown": "unknown" }[expected], what);
+    assert.equal(place.count, expected === "executes" ? 2 : 1, what);
+  }));
+  never.resolve();
+});
+
+test("edge_098 rule_7_4 no answer of the gateway itself is stored under the key", async () => {
+  const place = origin.place(edgePage(521));
+  const key = gateway.key();
+  for (let i = 1; i <= 3; i++) {
+    const answer = await gateway.post(place.path, key);
+    assertRefusal(answer, 502, "origin-not-reached");
+    assert.equal(place.count, i, "each is an attempt of its own");
+  }
+  await assertFree(place, key);
+  const lost = origin.place((request) => request.reset());
+  const row = await claimMadeBy(gateway, () => gateway.post(lost.path, gateway.key()));
+  assert.equal(row["state"], UNKNOWN);
+  assert.equal(row["record"], null);
+});
+
+test("defect_205 one key at another path, query or body is refused, and no cookie goes to a second caller", async () => {
+  const script: Script = (_, response) => response.writeHead(201, { "Set-Cookie": "session=secret" }).end("made");
+  const [place, other] = [origin.place(script), origin.place(script)];
+  const key = gateway.key();
+  const first = await gateway.post(place.path, key);
+  assertFresh(first);
+  for (const [target, body] of [[other.path, "{}"], [`${place.path}?a=1`, "{}"], [place.path, "[]"], [place.path, ""]] as const) {
+    const answer = await gateway.post(target, key, body);
+    assertRefusal(answer, 422, "key-reused");
+    assert.deepEqual(answer.lines("set-cookie"), []);
+  }
+  assertReplay(await gateway.post(place.path, key), first, ["set-cookie"]);
+  assert.deepEqual([place.count, other.count], [1, 0]);
+});
+
+test("defect_211 the same body under another key, or by another caller, is another operation", async () => {
+  const place = origin.place();
+  const body = `{"amount":100,"to":"acct_1"}`;
+  const key = gateway.key();
+  assertFresh(await gateway.post(place.path, key, body));
+  assertFresh(await gateway.post(place.path, gateway.key(), body));
+  assertFresh(await gateway.post(place.path, key, body, ["Authorization: Bearer other"]));
+  assert.equal(place.count, 3);
+});
+
+test("defect_230 rule_5_8 the retention is measured from first sight, or from completion where the contract says so", async () => {
+  const MINUTES = 600_000;
+  for (const under of ["/sight", "/completion"]) {
+    let answered = 0;
+    const place = origin.place(async (request, response) => {
+      // The operation takes a while by the clock: that is what tells the two instants apart.
+      const begun = Date.now();
+      while (Date.now() < begun + 50) await new Promise((resolve) => setTimeout(resolve, 5));
+      answered = Date.now();
+      made(request, response);
+    }, { under });
+    const key = gateway.key();
+    const sent = Date.now();
+    let first: Answer | undefined;
+    const claim = await claimMadeBy(gateway, async () => (first = await gateway.post(place.path, key)));
+    const received = Date.now();
+    assert.ok(first !== undefined);
+    assertFresh(first);
+    const seen = Number(claim["first_seen"]);
+    assert.ok(seen >= sent && seen < answered, "first sight is before the operation");
+    const expires = Number(claim["expires_at"]);
+    if (under === "/sight") assert.equal(expires, seen + MINUTES);
+    else assert.ok(expires >= answered + MINUTES && expires <= received + MINUTES, `${expires - answered - MINUTES} ms after the answer`);
+    assert.equal(first.header("idempotency-expires"), new Date(expires).toUTCString());
+    const replay = await gateway.post(place.path, key);
+    assertReplay(replay, first);
+    assert.deepEqual(await claimNow(gateway, claim), claim, "a replay does not prolong it");
+    assert.equal(place.count, 1);
+  }
+});
+
+test("defect_231 an outage is not kept for a day where the contract releases it", async () => {
+  for (const status of [500, 502, 503, 504]) {
+    const place = origin.place((_, response) => response.writeHead(status).end("outage"), { under: "/outage" });
+    const key = gateway.key();
+    for (let i = 1; i <= 2; i++) {
+      const answer = await gateway.post(place.path, key);
+      assert.equal(answer.status, status);
+      assert.equal(answer.text(), "outage");
+      assert.equal(place.count, i);
+    }
+    await assertFree(place, key);
+  }
+});
