@@ -469,7 +469,8 @@ test("edge_038 edge_206 rule_9_5 204, 205 and 304 have no body and no header abo
 
 test("edge_039 trailers of an answer are dropped, its body is whole", async () => {
   const place = origin.place((_, response) => {
-    response.writeHead(200, { "Content-Type": "text/plain", Trailer: "X-Checksum" });
+    // This workerd does not read trailers off the connection, and would take them for the next answer on it.
+    response.writeHead(200, { "Content-Type": "text/plain", Trailer: "X-Checksum", Connection: "close" });
     response.write("first,");
     response.addTrailers({ "X-Checksum": "abc" });
     response.end("second");
