@@ -34,7 +34,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
 fn internal() -> Refusal {
     Refusal::new(
         Code::Internal,
-        "The request did not get past this gateway. Retry with the same key.",
+        "Retry with the same key: the ledger knows whether the operation ran.",
     )
 }
 
@@ -57,7 +57,13 @@ async fn route(raw: &Request, env: Env, context: &Context) -> Result<Response, J
         return convert::refusal(&loop_detected(), None);
     }
     match decision::decide(&settings.policy, &request) {
-        Decision::Pass => pass::through(settings, raw, &request).await,
+        Decision::Pass => match pass::through(settings, raw, &request).await {
+            Ok(response) => Ok(response),
+            Err(error) => {
+                worker::console_error!("pass-failed: {error:?}");
+                convert::refusal(&pass_failed(), None)
+            }
+        },
         Decision::Refuse(route, contract, refusal) => {
             Line::new(&route.name, None, None).refuse(&refusal, Some(contract))
         }
@@ -137,6 +143,13 @@ fn truncated() -> Refusal {
     Refusal::new(
         Code::BodyTruncated,
         "The body ended before its announced length. Nothing was claimed. Send the whole request again with the same key.",
+    )
+}
+
+fn pass_failed() -> Refusal {
+    Refusal::new(
+        Code::PassFailed,
+        "No route guards this request. Whether the origin acted on it is not known.",
     )
 }
 

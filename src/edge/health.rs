@@ -36,8 +36,18 @@ pub fn answer(
 }
 
 fn health(env: &Env, settings: Result<&Settings, &Invalid>) -> Result<Response, JsValue> {
+    let ledger = env.durable_object(shard::BINDING).is_ok();
+    let no_ledger: Invalid = format!(
+        "wrangler.toml: the Durable Object binding `{}` is missing; every guarded request is refused",
+        shard::BINDING
+    );
+    let settings = if ledger {
+        settings
+    } else {
+        settings.and(Err(&no_ledger))
+    };
     let bindings = json!({
-        shard::BINDING: env.durable_object(shard::BINDING).is_ok(),
+        shard::BINDING: ledger,
         super::responses::BINDING: Responses::of(env).is_some(),
     });
     let version = env!("CARGO_PKG_VERSION");

@@ -11,7 +11,7 @@ use super::scope;
 /// What becomes of a request.
 #[derive(Debug)]
 pub enum Decision<'p> {
-    /// Untouched to the origin. Where a route stands behind it, it is named: CORS preflights of guarded routes need it.
+    /// Untouched to the origin.
     Pass,
     /// Answered here, before anything is read, hashed or looked up (rule 2.9).
     Refuse(&'p Route, &'p Contract, Refusal),

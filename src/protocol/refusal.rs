@@ -1,6 +1,6 @@
 //! What the gateway itself answers (docs/protocol.md rule 9.10, docs/reference/refusals.md): problem details by RFC 9457.
 
-use super::contract::Contract;
+use super::contract::{Contract, MismatchRetry};
 use super::headers::Headers;
 use super::replay::{Head, Status};
 use super::time::Time;
@@ -123,8 +123,10 @@ codes! {
     LoopDetected = "loop-detected", 508, No, Safe, None, None, "The request has passed this gateway before";
     /// Rule 10.3.
     PolicyInvalid = "policy-invalid", 500, No, Safe, None, None, "The gateway's policy is invalid";
-    /// A fault of the gateway before anything was sent.
-    Internal = "internal", 500, SameKey, Unsafe, Some(2), None, "The gateway failed before it reached the origin";
+    /// Rule 1.6: a request that is not guarded, and whose origin cannot be reached.
+    PassFailed = "pass-failed", 502, No, Unsafe, None, None, "The origin did not answer a request that is not guarded";
+    /// A fault of the gateway; the ledger knows how far the request came.
+    Internal = "internal", 500, SameKey, Unsafe, Some(2), None, "The gateway failed";
 }
 
 /// A refusal of one request.
@@ -193,7 +195,7 @@ impl Refusal {
 
     /// Head and body, under `contract` where one is known.
     pub fn answer(&self, contract: Option<&Contract>) -> (Head, String) {
-        let row = self.row();
+        let row = self.row(contract);
         let status = contract
             .and_then(|c| self.contract_status(c))
             .unwrap_or(row.status);
@@ -223,9 +225,15 @@ impl Refusal {
         )
     }
 
-    fn row(&self) -> Row {
+    fn row(&self, contract: Option<&Contract>) -> Row {
         let row = self.code.row();
-        if self.retriable {
+        let never = |contract: &Contract| contract.mismatch.retry == MismatchRetry::Never;
+        if self.code == Code::KeyReused && contract.is_some_and(never) {
+            Row {
+                new_key: NewKey::Unsafe,
+                ..row
+            }
+        } else if self.retriable {
             // No claim stands behind it any more.
             Row {
                 retry: Retry::SameKey,

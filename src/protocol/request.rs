@@ -41,7 +41,10 @@ impl Inbound {
 
     /// The path in the form in which paths are compared (rule 1.3).
     pub fn normalised_path(&self) -> String {
-        remove_dot_segments(&normalise_escapes(&self.path))
+        // The runtime reads a backslash in an http URL as a slash (WHATWG URL), so the origin gets one: a path spelled with
+        // backslashes must not slip past its route.
+        let path = self.path.replace('\\', "/");
+        remove_dot_segments(&normalise_escapes(&path))
     }
 
     /// Path and query as they came: what the origin is asked for.
@@ -143,6 +146,8 @@ mod tests {
             ("/a/b/.", "/a/b/"),
             ("/a//b/", "/a//b/"),
             ("/A", "/A"),
+            ("/v1\\orders", "/v1/orders"),
+            ("/x\\..\\v1/orders", "/v1/orders"),
         ] {
             let request = Inbound::new("POST", &format!("http://h{path}"), Headers::new()).unwrap();
             assert_eq!(request.normalised_path(), normalised, "{path}");

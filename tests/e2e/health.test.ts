@@ -74,7 +74,9 @@ test("the hash in health tells one policy from another", async () => {
 test("health tells which binding is missing", async () => {
   for (const missing of ["RESPONSES", "LEDGER"] as const) {
     await withGateway({ policy: policy(origin.url, "POST /v1/*"), without: [missing] }, async (gateway) => {
-      const seen = health(await gateway.send({ path: HEALTH }));
+      const answer = await gateway.send({ path: HEALTH });
+      assert.equal(answer.status, missing === "LEDGER" ? 500 : 200);
+      const seen = health(answer);
       assert.deepEqual(seen.bindings, { LEDGER: missing !== "LEDGER", RESPONSES: missing !== "RESPONSES" });
     });
   }
