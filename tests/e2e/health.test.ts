@@ -71,6 +71,33 @@ test("the hash in health tells one policy from another", async () => {
   assert.notEqual(hashes[0], hashes[2]);
 });
 
+test("ORIGIN replaces the policy's origin, and is a policy of its own", async () => {
+  const text = policy("http://127.0.0.1:1", "POST /v1/*");
+  const hashes: (string | undefined)[] = [];
+  await withGateway({ policy: text, origin: origin.url }, async (gateway) => {
+    const place = origin.place();
+    assertFresh(await gateway.post(place.path, gateway.key()));
+    assert.equal(place.count, 1);
+    hashes.push(health(await gateway.send({ path: HEALTH })).policy?.hash);
+  });
+  await withGateway({ policy: text }, async (gateway) => {
+    hashes.push(health(await gateway.send({ path: HEALTH })).policy?.hash);
+  });
+  assert.notEqual(hashes[0], hashes[1]);
+});
+
+test("rule_10_3 an ORIGIN that is no URL fails every request, and health names it", async () => {
+  await withGateway({ policy: policy(origin.url, "POST /v1/*"), origin: "api.example.com" }, async (gateway) => {
+    const place = origin.place();
+    assertRefusal(await gateway.post(place.path, gateway.key()), 500, "policy-invalid");
+    assertRefusal(await gateway.send({ path: place.path }), 500, "policy-invalid");
+    assert.equal(place.count, 0);
+    const answer = await gateway.send({ path: HEALTH });
+    assert.equal(answer.status, 500);
+    assert.match(health(answer).error ?? "", /ORIGIN.*api\.example\.com/);
+  });
+});
+
 test("health tells which binding is missing", async () => {
   for (const missing of ["RESPONSES", "LEDGER"] as const) {
     await withGateway({ policy: policy(origin.url, "POST /v1/*"), without: [missing] }, async (gateway) => {

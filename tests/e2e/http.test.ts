@@ -298,6 +298,18 @@ function unmask(payload: Buffer, mask: Buffer): Buffer {
   return Buffer.from(payload.map((byte, index) => byte ^ (mask[index % 4] ?? 0)));
 }
 
+test("edge_031 rule_1_4 a covered method that asks for an upgrade passes through every time, whatever its key", async () => {
+  const claims = await claimCount();
+  const place = origin.place();
+  const key = gateway.key();
+  for (const execution of [1, 2]) {
+    const answer = await gateway.post(place.path, key, "{}", ["Connection: Upgrade", "Upgrade: h2c"]);
+    assertPassed(answer);
+    assert.deepEqual(answer.json(), { execution, target: place.path });
+  }
+  assert.equal(await claimCount(), claims);
+});
+
 test("edge_032 a request with Expect: 100-continue is answered, first and again, and after a mismatch", async () => {
   const place = origin.place();
   const key = gateway.key();
@@ -560,6 +572,8 @@ test("edge_071 rule_4_11 an upload that breaks off claims nothing: the whole req
     wire.requestHead({ method: "POST", path: place.path, headers: [`Idempotency-Key: ${key}`, "Content-Length: 100"] });
     wire.write("0123456789");
     wire[ending]();
+    // Who only closed the sending side is told; who is gone is not.
+    if (ending === "end") assertRefusal(await wire.answer(), 400, "body-truncated");
     await wire.ended();
     // Another body than the fragment: a claim of the fragment would make this a mismatch.
     const first = await gateway.post(place.path, key, '{"whole":true}');
@@ -579,6 +593,7 @@ test("edge_071 rule_4_11 a chunked upload that breaks off between two chunks cla
     // What has arrived would be a whole JSON document.
     wire.chunk('{"amount":1}');
     wire[ending]();
+    if (ending === "end") assertRefusal(await wire.answer(), 400, "body-truncated");
     await wire.ended();
     const first = await gateway.post(place.path, key, '{"amount":1}');
     assertFresh(first);

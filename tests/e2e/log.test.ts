@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { assertFresh, assertRefusal } from "./expect.ts";
 import { startGateway } from "./gateway.ts";
 import type { Gateway, Row } from "./gateway.ts";
-import { eventually } from "./guard.ts";
+import { barrier, eventually } from "./guard.ts";
 import { startOrigin } from "./origin.ts";
 import type { Origin } from "./origin.ts";
 import { policy } from "./policy.ts";
@@ -81,6 +81,23 @@ test("a refusal writes one line with its code", async () => {
     assert.equal(lines[0]?.["status"], status);
     assert.equal(lines[0]?.["route"], ROUTE);
   }
+});
+
+test("a request whose client is gone writes its line too", async () => {
+  const gate = barrier();
+  const place = origin.place(async (_, response) => {
+    await gate.opened;
+    response.writeHead(201).end("made");
+  });
+  const wire = await gateway.connect();
+  wire.request({ method: "POST", path: place.path, headers: [`Idempotency-Key: ${gateway.key()}`], body: "{}" });
+  const attempt = (await place.arrived()).header("idempotency-attempt");
+  wire.reset();
+  gate.open();
+  const line = await gateway.logged((each) => each["attempt"] === attempt);
+  assert.equal(line["outcome"], "fresh");
+  assert.equal(line["status"], 201);
+  assert.equal((await linesSoFar()).filter((each) => each["attempt"] === attempt).length, 1);
 });
 
 test("the time at the origin is in the line", async () => {
