@@ -56,7 +56,7 @@ async function readHealth(gateway, { policy }) {
   } catch (error) {
     await gateway.stop();
     // The Worker knows the policy only as its variable.
-    if (error instanceof Failure && policy) error.message = error.message.replace(/\bPOLICY\b/, policy.file);
+    if (error instanceof Failure && policy) error.message = error.message.replace(/^POLICY(?=:)/gm, policy.file);
     throw error;
   }
 }
@@ -84,6 +84,8 @@ async function isDemoOrigin(url) {
 function stopOnSignal(stop) {
   let stopping = false;
   for (const signal of ["SIGINT", "SIGTERM"]) {
+    // miniflare's own listener would end the process before the state is at rest, and as a failure.
+    process.removeAllListeners(signal);
     process.on(signal, async () => {
       // Ctrl-C reaches us both from the terminal and from npm.
       if (stopping) return;
