@@ -12,7 +12,7 @@ import { workerBuildEnv } from "./setup/tools.mjs";
 
 const WASM = "build/index_bg.wasm";
 const STAMP = "build/.reprise-inputs";
-const INPUTS = ["src", "contracts", "build.rs", "Cargo.toml", "Cargo.lock", ".cargo", "scripts/setup"];
+const INPUTS = ["src", "contracts", "docs/reference/refusals.md", "build.rs", "Cargo.toml", "Cargo.lock", ".cargo", "scripts/setup"];
 const MAX_GZIPPED_KIB = 400;
 
 /** Builds the Worker unless nothing it is made from has changed since it was built. */

@@ -1,7 +1,7 @@
 //! The policy in force: read once per isolate, and never changed.
 
 use crate::protocol::compiled;
-use crate::protocol::digest::{hex, sha256};
+use crate::protocol::digest::{PartsHasher, hex};
 use crate::protocol::policy::Policy;
 use std::sync::OnceLock;
 use worker::Env;
@@ -40,7 +40,14 @@ fn read(env: &Env) -> Result<Settings, Invalid> {
     if let Some(url) = &origin {
         policy.origin = url.parse().map_err(|why| format!("ORIGIN: {why}"))?;
     }
-    let hash = sha256(format!("{text}\0{}", origin.unwrap_or_default()).as_bytes());
+    let mut hasher = PartsHasher::new("reprise/settings/1");
+    hasher.part("version", Some(env!("CARGO_PKG_VERSION").as_bytes()));
+    hasher.part("policy", Some(text.as_bytes()));
+    hasher.part("origin", origin.as_deref().map(str::as_bytes));
+    for (name, contract) in compiled::CONTRACTS {
+        hasher.part(name, Some(contract.as_bytes()));
+    }
+    let hash = hasher.finish();
     Ok(Settings {
         policy,
         source,

@@ -189,7 +189,9 @@ impl Work {
 
     async fn release(&mut self, attempt: Attempt, answer: Answer, reply: Reply) {
         let happened = answer.happened();
-        if !self.settle(attempt, Ending::Release).await {
+        let released = self.settle(attempt, Ending::Release).await;
+        if !released {
+            // The lease will end in unknown; the answer is the client's all the same (rule 7.6).
             self.line.warning = Some("not-released");
         }
         let (status, headers, payload, rest) = match answer {
@@ -203,7 +205,13 @@ impl Work {
                 Ok((stream, rest)) => (status, headers, Payload::Stream(stream), Some(rest)),
                 Err(error) => return drop(reply.send(Err(error))),
             },
-            Answer::None(_) => return self.refuse(&no_answer(happened).retriable(), reply),
+            Answer::None(_) if released => {
+                return self.refuse(&no_answer(happened).retriable(), reply);
+            }
+            Answer::None(_) => {
+                let refusal = no_answer(happened).until(attempt.expires_at);
+                return self.refuse(&refusal, reply);
+            }
         };
         let sorted = Sorted::new(&self.guarded.contract.replay, headers);
         let head = replay::released(status, sorted, self.guarded.contract);

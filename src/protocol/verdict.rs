@@ -65,8 +65,8 @@ impl Verdict {
             Begun::Mismatch { expires_at } => Self::Refuse(
                 Refusal::new(
                     Code::KeyReused,
-                    "This key belongs to a request that differs from this one. If this is another operation, send it with a new key; \
-                     if it is a retry, send exactly the first request again.",
+                    "This key belongs to a request that differs from this one. If this is a retry, send exactly the first request again; \
+                     another operation needs a key of its own.",
                 )
                 .until(expires_at),
             ),
