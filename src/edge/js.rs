@@ -25,6 +25,27 @@ extern "C" {
 
     #[wasm_bindgen(method, catch)]
     pub fn get(this: &KvNamespace, name: &str, kind: &str) -> Result<Promise, JsValue>;
+
+    /// Both ends of one of the runtime's own pipes.
+    pub type Pipe;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn readable(this: &Pipe) -> web_sys::ReadableStream;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn writable(this: &Pipe) -> web_sys::WritableStream;
+
+    /// A pipe for bytes.
+    pub type IdentityTransformStream;
+
+    #[wasm_bindgen(constructor, catch)]
+    pub fn new() -> Result<IdentityTransformStream, JsValue>;
+
+    /// A pipe for exactly so many bytes.
+    pub type FixedLengthStream;
+
+    #[wasm_bindgen(constructor, catch)]
+    pub fn new(length: f64) -> Result<FixedLengthStream, JsValue>;
 }
 
 /// The property `name` of a thrown error, as the platform marks errors (`retryable`, `overloaded`).

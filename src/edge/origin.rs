@@ -1,6 +1,7 @@
 //! The one call to the origin (docs/protocol.md §6).
 
 use super::body::{self, Chunks, Read};
+use super::rest::Rest;
 use super::settings::Settings;
 use super::{convert, js, pass};
 use crate::protocol::contract::Contract;
@@ -17,9 +18,7 @@ use std::pin::pin;
 use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{
-    AbortController, ReadableStreamDefaultReader, Request, RequestInit, RequestRedirect, Response,
-};
+use web_sys::{AbortController, Request, RequestInit, RequestRedirect, Response};
 use worker::Delay;
 
 /// What came back.
@@ -28,8 +27,8 @@ pub enum Answer {
     None(Happened),
     /// All of it.
     Whole(u16, Headers, Chunks),
-    /// More than can be kept: the beginning, and the reader that has the rest.
-    TooLarge(u16, Headers, Chunks, ReadableStreamDefaultReader),
+    /// More than can be kept.
+    TooLarge(u16, Headers, Rest),
 }
 
 impl Answer {
@@ -125,18 +124,31 @@ async fn whole(status: u16, headers: Headers, response: &Response) -> Answer {
     if !may_have_body(status) {
         return Answer::Whole(status, headers, Chunks::default());
     }
-    match body::read(response.body(), KV_BODY_LIMIT).await {
+    let length = announced(&headers);
+    // What will not be kept is not gathered either: then one chunk is enough.
+    let limit = match length {
+        Some(length) if length > KV_BODY_LIMIT as u64 => 0,
+        _ => KV_BODY_LIMIT,
+    };
+    match body::read(response.body(), limit).await {
         Read::Broken => Answer::None(Happened::BrokenOff),
-        Read::TooLong(start, rest) => Answer::TooLarge(status, headers, start, rest),
-        Read::Whole(chunks) if is_short(&headers, chunks.len()) => {
+        Read::TooLong(start, reader) => {
+            let rest = Rest {
+                start,
+                reader,
+                length,
+            };
+            Answer::TooLarge(status, headers, rest)
+        }
+        Read::Whole(chunks) if length.is_some_and(|length| (chunks.len() as u64) < length) => {
             Answer::None(Happened::BrokenOff)
         }
         Read::Whole(chunks) => Answer::Whole(status, headers, chunks),
     }
 }
 
-/// Rule 7.5. The length of an encoded body says nothing about the decoded one.
-fn is_short(headers: &Headers, length: usize) -> bool {
-    let announced = headers.get("content-length").and_then(|l| l.parse().ok());
-    !headers.has("content-encoding") && announced.is_some_and(|announced: usize| length < announced)
+/// The length that the body should have (rule 7.5). That of an encoded body says nothing about the decoded one.
+fn announced(headers: &Headers) -> Option<u64> {
+    let length = headers.get("content-length")?.parse().ok()?;
+    (!headers.has("content-encoding")).then_some(length)
 }

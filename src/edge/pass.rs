@@ -12,19 +12,27 @@ use web_sys::{Request, Response, ResponseInit};
 /// The header by which a gateway recognises its own requests (RFC 8586).
 pub const CDN_LOOP: &str = "cdn-loop";
 
+const CDN_ID: &str = "reprise";
+
 /// What this gateway adds to [`CDN_LOOP`]: another policy is another gateway.
 pub fn loop_token(settings: &Settings) -> String {
-    format!("reprise;id={}", settings.hash)
+    format!("{CDN_ID};id={}", settings.hash)
 }
 
 /// Whether `request` has been here before (rule 6.5).
 pub fn is_loop(settings: &Settings, request: &Inbound) -> bool {
-    let token = loop_token(settings);
+    let id = format!("id={}", settings.hash);
     request
         .headers
         .lines(CDN_LOOP)
         .flat_map(|line| line.split(','))
-        .any(|entry| entry.trim().eq_ignore_ascii_case(&token))
+        .any(|entry| {
+            let mut fields = entry.split(';').map(str::trim);
+            fields
+                .next()
+                .is_some_and(|name| name.eq_ignore_ascii_case(CDN_ID))
+                && fields.any(|field| field.eq_ignore_ascii_case(&id))
+        })
 }
 
 /// Where the origin is asked for what `request` asks for.

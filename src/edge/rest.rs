@@ -1,56 +1,65 @@
 //! A body of which the beginning has been read already, as one stream.
 
 use super::body::Chunks;
-use js_sys::Uint8Array;
+use super::js;
+use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{
-    ReadableStream, ReadableStreamDefaultReader, TransformStream, WritableStreamDefaultWriter,
-};
+use web_sys::{ReadableStream, ReadableStreamDefaultReader, WritableStreamDefaultWriter};
 
-/// The beginning and the rest of a body, and where they go.
+/// The beginning of a body, the reader that has the rest, and the length of both where the origin announced it.
 pub struct Rest {
-    start: Vec<Uint8Array>,
-    rest: ReadableStreamDefaultReader,
+    pub start: Chunks,
+    pub reader: ReadableStreamDefaultReader,
+    pub length: Option<u64>,
+}
+
+/// What moves the bytes of a [`Rest`] into the stream that the client reads.
+pub struct Pump {
+    rest: Rest,
     out: WritableStreamDefaultWriter,
 }
 
 impl Rest {
-    /// The stream that the client reads, and the pump that fills it.
+    /// The stream that the client reads, and the pump that fills it. Where the length is known the client is told, so that it
+    /// sees when the body breaks off.
     ///
     /// # Errors
     /// What the runtime throws when it makes no stream.
-    pub fn new(
-        start: Chunks,
-        rest: ReadableStreamDefaultReader,
-    ) -> Result<(ReadableStream, Self), JsValue> {
-        let pipe = TransformStream::new()?;
+    pub fn open(self) -> Result<(ReadableStream, Pump), JsValue> {
+        let pipe: js::Pipe = match self.length {
+            Some(length) => js::FixedLengthStream::new(length as f64)?.unchecked_into(),
+            None => js::IdentityTransformStream::new()?.unchecked_into(),
+        };
         let out = pipe.writable().get_writer()?;
-        let start = start.into_chunks();
-        Ok((pipe.readable(), Self { start, rest, out }))
+        Ok((pipe.readable(), Pump { rest: self, out }))
     }
+}
 
+impl Pump {
     /// Moves the bytes, as fast as the client reads them. A body that breaks off breaks off for the client too.
-    pub async fn pump(self) {
-        if self.copy().await.is_err() {
-            let _ = JsFuture::from(self.out.abort()).await;
-            let _ = JsFuture::from(self.rest.cancel()).await;
+    pub async fn run(self) {
+        let Self { rest, out } = self;
+        let reader = rest.reader.clone();
+        if copy(rest, &out).await.is_err() {
+            let _ = JsFuture::from(out.abort()).await;
+            let _ = JsFuture::from(reader.cancel()).await;
         }
     }
+}
 
-    async fn copy(&self) -> Result<(), JsValue> {
-        for chunk in &self.start {
-            JsFuture::from(self.out.write_with_chunk(chunk)).await?;
-        }
-        loop {
-            let read = JsFuture::from(self.rest.read()).await?;
-            let value = js_sys::Reflect::get(&read, &"value".into())?;
-            if value.is_undefined() {
-                break;
-            }
-            JsFuture::from(self.out.write_with_chunk(value.unchecked_ref())).await?;
-        }
-        JsFuture::from(self.out.close()).await?;
-        Ok(())
+async fn copy(rest: Rest, out: &WritableStreamDefaultWriter) -> Result<(), JsValue> {
+    for chunk in rest.start.into_chunks() {
+        JsFuture::from(out.write_with_chunk(&chunk)).await?;
     }
+    loop {
+        let read = JsFuture::from(rest.reader.read()).await?;
+        let chunk = Reflect::get(&read, &"value".into())?;
+        if chunk.is_undefined() {
+            break;
+        }
+        JsFuture::from(out.write_with_chunk(&chunk)).await?;
+    }
+    JsFuture::from(out.close()).await?;
+    Ok(())
 }

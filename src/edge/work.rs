@@ -1,13 +1,14 @@
 //! One guarded request, from `begin` to its log line. It runs inside `wait_until`, whether or not its client still listens.
 
 use super::body::Chunks;
+use super::clock;
 use super::convert::{self, Payload};
 use super::log::{Line, elapsed};
 use super::origin::{self, Answer};
 use super::responses::Responses;
+use super::rest::Rest;
 use super::settings::Settings;
 use super::shard::Shard;
-use super::{clock, rest};
 use crate::protocol::claim::{AttemptId, Begin, Ending, Settle, Settled};
 use crate::protocol::contract::{Outcome, RetentionFrom};
 use crate::protocol::decision::Guarded;
@@ -23,7 +24,7 @@ use crate::protocol::request::{Body, Inbound};
 use crate::protocol::verdict::{Attempt, Permit, Verdict};
 use futures_channel::oneshot;
 use wasm_bindgen::JsValue;
-use web_sys::{ReadableStreamDefaultReader, Response};
+use web_sys::Response;
 use worker::Env;
 
 /// Where the answer goes. Nobody may be there any more.
@@ -95,9 +96,8 @@ impl Work {
             (Outcome::Store, Answer::Whole(status, headers, body)) => {
                 self.store(attempt, status, headers, body, reply).await;
             }
-            (Outcome::Store, Answer::TooLarge(status, headers, start, rest)) => {
-                self.store_head(attempt, status, headers, start, rest, reply)
-                    .await;
+            (Outcome::Store, Answer::TooLarge(status, headers, rest)) => {
+                self.store_head(attempt, status, headers, rest, reply).await;
             }
             (Outcome::Release, answer) => self.release(attempt, answer, reply).await,
             // An answer that is no answer cannot be stored.
@@ -165,8 +165,7 @@ impl Work {
         attempt: Attempt,
         status: u16,
         headers: Headers,
-        start: Chunks,
-        rest: ReadableStreamDefaultReader,
+        rest: Rest,
         reply: Reply,
     ) {
         let sorted = Sorted::new(&self.guarded.contract.replay, headers);
@@ -176,10 +175,10 @@ impl Work {
             return self.unrecorded(attempt, status, reply);
         }
         let head = replay::first(&record, sorted.first_only, self.guarded.contract);
-        match rest::Rest::new(start, rest) {
-            Ok((stream, rest)) => {
+        match rest.open() {
+            Ok((stream, pump)) => {
                 self.answer(&head, &Payload::Stream(stream), Status::Fresh, reply);
-                rest.pump().await;
+                pump.run().await;
             }
             Err(error) => {
                 let _ = reply.send(Err(error));
@@ -194,15 +193,15 @@ impl Work {
             // The lease will end in unknown; the answer is the client's all the same (rule 7.6).
             self.line.warning = Some("not-released");
         }
-        let (status, headers, payload, rest) = match answer {
+        let (status, headers, payload, pump) = match answer {
             Answer::Whole(status, headers, body) => (
                 status,
                 headers,
                 Payload::Bytes(body.into_array_after(&[])),
                 None,
             ),
-            Answer::TooLarge(status, headers, start, rest) => match rest::Rest::new(start, rest) {
-                Ok((stream, rest)) => (status, headers, Payload::Stream(stream), Some(rest)),
+            Answer::TooLarge(status, headers, rest) => match rest.open() {
+                Ok((stream, pump)) => (status, headers, Payload::Stream(stream), Some(pump)),
                 Err(error) => return drop(reply.send(Err(error))),
             },
             Answer::None(_) if released => {
@@ -216,8 +215,8 @@ impl Work {
         let sorted = Sorted::new(&self.guarded.contract.replay, headers);
         let head = replay::released(status, sorted, self.guarded.contract);
         self.answer(&head, &payload, Status::Fresh, reply);
-        if let Some(rest) = rest {
-            rest.pump().await;
+        if let Some(pump) = pump {
+            pump.run().await;
         }
     }
 
