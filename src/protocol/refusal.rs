@@ -90,7 +90,7 @@ codes! {
     /// Rule 2.7.
     KeyConflict = "key-conflict", 400, AfterMending, Safe, None, None, "Two headers carry different idempotency keys";
     /// Rule 3.2.
-    CredentialMissing = "credential-missing", 401, AfterMending, Safe, None, None, "An idempotency key needs a credential";
+    CredentialMissing = "credential-missing", 400, AfterMending, Safe, None, None, "An idempotency key needs a credential";
     /// Rule 4.12.
     BodyTooLarge = "body-too-large", 413, No, Safe, None, None, "The request body is too large";
     /// Rule 4.11.

@@ -16,7 +16,20 @@ pub enum Verdict {
     Refuse(Refusal),
 }
 
-/// The permission to call the origin once (rule 6.1). It comes out of a `begin` and nowhere else, and cannot be copied.
+/// The permission to call the origin once (rule 6.1). It comes out of a `begin` and nowhere else, and cannot be copied:
+///
+/// ```
+/// # use reprise::protocol::verdict::{Attempt, Permit};
+/// fn rule_6_1_a_permit_is_spent_once(permit: Permit) -> Attempt {
+///     permit.spend()
+/// }
+/// ```
+/// ```compile_fail,E0382
+/// # use reprise::protocol::verdict::{Attempt, Permit};
+/// fn rule_6_1_a_permit_is_spent_once(permit: Permit) -> (Attempt, Attempt) {
+///     (permit.spend(), permit.spend())
+/// }
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 pub struct Permit(Attempt);
 

@@ -161,7 +161,7 @@ test("edge_083 defect_214 rule_5_11 an owner whose claim has gone to another att
   assert.equal(place.count, 2);
 });
 
-test("edge_118 edge_124 defect_208 rule_5_7 a claim is there to the end of its retention, and gone then, swept or not", async () => {
+test("edge_118 edge_124 defect_208 rule_5_7 rule_5_12 a claim is there to the end of its retention, and gone then, swept or not", async () => {
   const place = origin.place();
   const key = gateway.key();
   let first: Answer | undefined;

@@ -115,11 +115,11 @@ test("edge_046 rule_3_2 callers without a credential have a scope of their own, 
 test("edge_046 rule_3_2 a key without a credential is refused, where the contract says so", async () => {
   const place = origin.place(undefined, { under: "/refuse" });
   const key = gateway.key();
-  const problem = assertRefusal(await gateway.post(place.path, key), 401, "credential-missing");
+  const problem = assertRefusal(await gateway.post(place.path, key), 400, "credential-missing");
   assert.equal(problem.new_key, "safe");
   assert.equal(place.count, 0);
   assertFresh(await gateway.post(place.path, key, "{}", [bearer("somebody")]));
-  assertRefusal(await gateway.post(place.path, key), 401, "credential-missing");
+  assertRefusal(await gateway.post(place.path, key), 400, "credential-missing");
   assert.equal(place.count, 1);
 });
 
