@@ -1,5 +1,7 @@
 //! `docs/reference/refusals.md` and [`Code`] say the same, and so does every answer (rule 9.10).
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use reprise::protocol::policy::Policy;
 use reprise::protocol::refusal::{Code, NewKey, Refusal, Retry, Row};
 use reprise::protocol::replay::Status;

@@ -2,6 +2,8 @@
 //!
 //! A citation is `rule_4_9` in the name of a Rust test or in the title of an end-to-end test.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

@@ -41,7 +41,7 @@ async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): P
 
 const STATUSES = Array.from({ length: 400 }, (_, i) => 200 + i);
 
-test("defect_202 edge_087 edge_088 rule_7_1 every status is kept or released as the contract says, and never changed", async () => {
+test("defect_202 edge_087 edge_088 rule_7_1 rule_7_6 every status is kept or released as the contract says, and never changed", async () => {
   const stored: number[] = [];
   await each(STATUSES, async (status) => {
     const place = origin.place((request, response) => {
