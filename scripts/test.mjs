@@ -5,7 +5,7 @@
 
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parseArgs, stripVTControlCharacters } from "node:util";
 import { build } from "./build.mjs";
 import { show } from "./child.mjs";
@@ -74,9 +74,7 @@ async function endToEndTests(filter) {
   args.push("--test-reporter=./scripts/count-reporter.mjs", `--test-reporter-destination=${count}`);
   if (filter) args.push(`--test-name-pattern=${filter}`);
   try {
-    const code = await show("node", [...args, ...files], {
-      env: { ...process.env, REPRISE_BUILD: resolve("build/index.js") },
-    });
+    const code = await show("node", [...args, ...files]);
     const total = JSON.parse(readFileSync(count, "utf8"));
     if (code !== 0 && total.failed === 0) total.failed = 1;
     return total;

@@ -22,7 +22,8 @@ export async function wasmRustEnv() {
   if (await targetInstalled()) return process.env;
   if (existsSync(cachePath(DEBIAN_TOOLCHAIN))) return debianEnv(cachePath(DEBIAN_TOOLCHAIN));
 
-  const added = await step(`adding the Rust target ${TARGET}`, () => run("rustup", ["target", "add", TARGET]));
+  console.log(`adding the Rust target ${TARGET} with rustup …`);
+  const added = await run("rustup", ["target", "add", TARGET]);
   if (added.code === 0 && (await targetInstalled())) return process.env;
   // Where rustup's server can't be reached, Debian's own packages hold the library's
   // source, from which the target's standard library can be built.
@@ -75,7 +76,7 @@ async function installDebianPackages() {
   if (process.getuid() !== 0) {
     throw new Failure(`the Rust target ${TARGET} is missing: ${mend}`);
   }
-  await step(`rustup can't add it; installing ${DEBIAN_PACKAGES.join(", ")} with apt-get`, async () => {
+  await step(`rustup can't; installing ${DEBIAN_PACKAGES.join(", ")} with apt-get`, async () => {
     await mustRun("apt-get", ["update"], { mend });
     await mustRun("apt-get", install, { mend, env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
   });
