@@ -1,0 +1,137 @@
+//! What happened at the origin, and what follows from it (docs/protocol.md §7).
+
+// A test that cannot go on says so by panicking.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use reprise::protocol::compiled;
+use reprise::protocol::contract::{Outcome, OutcomeTable};
+use reprise::protocol::headers::Headers;
+use reprise::protocol::outcome::Happened;
+use reprise::protocol::policy::Policy;
+
+use Outcome::{Hold, Release, Store};
+
+/// The outcomes of a route with these lines.
+fn table(more: &str) -> OutcomeTable {
+    let text = format!("origin = \"http://h\"\n[[routes]]\nmatch = \"POST /x\"\n{more}\n");
+    let mut policy = Policy::parse("test", &text, compiled::CONTRACTS)
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    policy.routes.remove(0).contract.unwrap().outcome
+}
+
+fn headers(server: &str) -> Headers {
+    let mut headers = Headers::new();
+    headers.push("Server", server);
+    headers
+}
+
+#[test]
+fn rule_7_1_every_status_has_exactly_one_outcome() {
+    let table = table("");
+    let mut stored = 0;
+    for status in 200..=599 {
+        let happened = Happened::from_head(status, &Headers::new());
+        assert_eq!(happened, Happened::Answer(status));
+        let expected = match status {
+            401 | 403 | 408 | 425 | 429 | 501 | 503 => Release,
+            _ => Store,
+        };
+        assert_eq!(happened.outcome(&table), expected, "{status}");
+        stored += u16::from(expected == Store);
+    }
+    assert_eq!(stored, 393);
+}
+
+#[test]
+fn rule_7_1_exact_statuses_win_over_classes() {
+    let table = table(
+        "[routes.outcome]\nstore = [\"2xx\", 404]\nrelease = [\"4xx\", 502]\nhold = [\"5xx\", \"3xx\", 202, 409]",
+    );
+    for (status, expected) in [
+        (200, Store),
+        (201, Store),
+        (202, Hold),
+        (203, Store),
+        (299, Store),
+        (300, Hold),
+        (399, Hold),
+        (400, Release),
+        (404, Store),
+        (405, Release),
+        (409, Hold),
+        (499, Release),
+        (500, Hold),
+        (502, Release),
+        (599, Hold),
+    ] {
+        assert_eq!(
+            Happened::Answer(status).outcome(&table),
+            expected,
+            "{status}"
+        );
+    }
+}
+
+#[test]
+fn rule_7_2_what_the_edge_makes_is_no_answer_of_the_origin() {
+    let table = table("");
+    for status in 500..=599 {
+        let (expected, outcome) = match status {
+            521 | 523 | 525 | 526 | 530 => (Happened::NotSent, Release),
+            520 | 522 | 524 | 527 => (Happened::NoAnswer, Hold),
+            501 | 503 => (Happened::Answer(status), Release),
+            _ => (Happened::Answer(status), Store),
+        };
+        for server in ["cloudflare", "Cloudflare", " cloudflare "] {
+            let happened = Happened::from_head(status, &headers(server));
+            assert_eq!(happened, expected, "{status} by {server:?}");
+            assert_eq!(happened.outcome(&table), outcome, "{status}");
+        }
+        for server in ["nginx", "", "cloudflare-nginx"] {
+            let happened = Happened::from_head(status, &headers(server));
+            assert_eq!(happened, Happened::Answer(status), "{status} by {server:?}");
+        }
+    }
+    // The origin behind the edge has the same `Server`: below 520, that says nothing.
+    let created = Happened::from_head(201, &headers("cloudflare"));
+    assert_eq!(created, Happened::Answer(201));
+}
+
+#[test]
+fn rule_7_3_an_exchange_without_a_whole_answer_has_a_row_of_its_own() {
+    let ends = [
+        Happened::NotSent,
+        Happened::NoAnswer,
+        Happened::Deadline,
+        Happened::BrokenOff,
+    ];
+    let outcomes = |more: &str| {
+        let table = table(more);
+        ends.map(|happened| happened.outcome(&table))
+    };
+    assert_eq!(outcomes(""), [Release, Hold, Hold, Hold]);
+    // One row at a time, so that no two can be mixed up.
+    for (row, expected) in [
+        ("not_sent = \"hold\"", [Hold, Hold, Hold, Hold]),
+        ("no_answer = \"release\"", [Release, Release, Hold, Hold]),
+        ("deadline = \"release\"", [Release, Hold, Release, Hold]),
+        ("broken_off = \"release\"", [Release, Hold, Hold, Release]),
+    ] {
+        assert_eq!(
+            outcomes(&format!("[routes.outcome]\n{row}")),
+            expected,
+            "{row}"
+        );
+    }
+}
+
+#[test]
+fn rule_7_1_a_status_that_no_client_can_be_given_is_no_answer() {
+    for status in [0, 99, 100, 101, 103, 199, 600, 999, u16::MAX] {
+        for server in ["cloudflare", "nginx"] {
+            let happened = Happened::from_head(status, &headers(server));
+            assert_eq!(happened, Happened::NoAnswer, "{status}");
+            assert_eq!(happened.outcome(&table("")), Hold, "{status}");
+        }
+    }
+}
