@@ -1,0 +1,350 @@
+//! What is kept of an answer (docs/protocol.md §8): which headers, and in which bytes.
+
+// A test that cannot go on says so by panicking.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use proptest::prelude::*;
+use reprise::protocol::claim::{AttemptId, ClaimId};
+use reprise::protocol::compiled;
+use reprise::protocol::contract::{Contract, HOP_BY_HOP, RESERVED};
+use reprise::protocol::fingerprint::Fingerprint;
+use reprise::protocol::headers::Headers;
+use reprise::protocol::policy::Policy;
+use reprise::protocol::record::{Place, Provenance, Record, Sorted};
+use reprise::protocol::time::Time;
+use reprise::protocol::wire::Unreadable;
+
+/// The contract of a route with these lines.
+fn contract(more: &str) -> Contract {
+    let text = format!("origin = \"http://h\"\n[[routes]]\nmatch = \"POST /x\"\n{more}\n");
+    let mut policy = Policy::parse("test", &text, compiled::CONTRACTS)
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    policy.routes.remove(0).contract.unwrap()
+}
+
+fn headers(lines: &[(&str, &str)]) -> Headers {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    lines.iter().map(owned).collect()
+}
+
+fn sorted(lines: &[(&str, &str)]) -> Sorted {
+    Sorted::new(&contract("").replay, headers(lines))
+}
+
+/// The names among `lines` that are recorded, and those that the first caller gets.
+fn names(lines: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
+    let sorted = sorted(lines);
+    let list = |headers: &Headers| headers.iter().map(|(name, _)| name.to_owned()).collect();
+    (list(&sorted.recorded), list(&sorted.first_only))
+}
+
+#[test]
+fn rule_8_6_headers_of_one_connection_reach_nobody() {
+    for name in HOP_BY_HOP {
+        let expected = (vec!["x-kept".to_owned()], vec![]);
+        assert_eq!(names(&[(name, "v"), ("x-kept", "v")]), expected, "{name}");
+    }
+    let (recorded, first_only) = names(&[
+        ("X-One", "1"),
+        ("Connection", "close, X-One ,set-cookie"),
+        ("connection", "x-two"),
+        ("x-two", "2"),
+        ("Set-Cookie", "a=b"),
+        ("x-three", "3"),
+    ]);
+    assert_eq!(recorded, ["x-three"]);
+    assert!(first_only.is_empty());
+}
+
+#[test]
+fn rule_9_7_reserved_headers_of_the_origin_reach_nobody() {
+    for name in RESERVED.into_iter().chain(["Idempotent-Replayed"]) {
+        let expected = (vec!["x-kept".to_owned()], vec![]);
+        let upper = name.to_ascii_uppercase();
+        assert_eq!(names(&[(&upper, "v"), ("x-kept", "v")]), expected, "{name}");
+    }
+    // The marker is the one of the contract; another contract's is a header like any other.
+    let own = contract("[routes.replay]\nmarker = { header = \"X-Again\", value = \"1\" }").replay;
+    let lines = headers(&[("x-again", "1"), ("idempotent-replayed", "true")]);
+    let expected = headers(&[("idempotent-replayed", "true")]);
+    assert_eq!(Sorted::new(&own, lines).recorded, expected);
+}
+
+#[test]
+fn rule_8_7_the_deny_list_goes_to_the_first_caller_only() {
+    let denied = [
+        "set-cookie",
+        "www-authenticate",
+        "date",
+        "age",
+        "ratelimit",
+        "ratelimit-policy",
+        "ratelimit-remaining",
+        "x-ratelimit-limit",
+        "x-rate-limit-reset",
+        "cf-ray",
+        "server-timing",
+        "traceparent",
+    ];
+    for name in denied {
+        let expected = (vec![], vec![name.to_owned()]);
+        assert_eq!(names(&[(&name.to_ascii_uppercase(), "v")]), expected);
+    }
+    let kept = [
+        "retry-after",
+        "location",
+        "etag",
+        "content-type",
+        "cache-control",
+        "vary",
+        "x-request-id",
+        "x-ratelimit",
+        "dated",
+        "x-date",
+    ];
+    for name in kept {
+        let expected = (vec![name.to_owned()], vec![]);
+        assert_eq!(names(&[(&name.to_ascii_uppercase(), "v")]), expected);
+    }
+    // What a route adds does not replace what its contract says.
+    let more = contract("[routes.replay]\ndeny_also = [\"X-Cost-*\"]").replay;
+    let lines = headers(&[("x-cost-eur", "1"), ("x-cost", "2"), ("date", "3")]);
+    let sorted = Sorted::new(&more, lines);
+    assert_eq!(sorted.recorded, headers(&[("x-cost", "2")]));
+    let first_only = headers(&[("x-cost-eur", "1"), ("date", "3")]);
+    assert_eq!(sorted.first_only, first_only);
+}
+
+#[test]
+fn rule_9_6_date_and_request_id_are_kept_under_other_names() {
+    let sorted = sorted(&[
+        ("Date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ("X-Request-ID", " r1 "),
+    ]);
+    let origin = Provenance {
+        date: Some("Sun, 06 Nov 1994 08:49:37 GMT".to_owned()),
+        request_id: Some("r1".to_owned()),
+    };
+    assert_eq!(sorted.origin, origin);
+    assert_eq!(self::sorted(&[("etag", "1")]).origin, Provenance::default());
+}
+
+#[test]
+fn rule_8_6_a_coding_that_the_runtime_removes_takes_its_digests_along() {
+    let encoded = [
+        "content-md5",
+        "content-digest",
+        "digest",
+        "repr-digest",
+        "etag",
+    ];
+    let digests = encoded.map(|name| (name, "v"));
+    for (coding, kept) in [
+        (None, encoded.as_slice()),
+        (Some("gzip"), &["etag"]),
+        (Some("br"), &["etag"]),
+        (Some("zstd"), &encoded),
+        (Some("deflate"), &encoded),
+        (Some("identity"), &encoded),
+        (Some("gzip, br"), &encoded),
+    ] {
+        let mut lines = vec![("Content-Length", "5")];
+        lines.extend(coding.map(|coding| ("Content-Encoding", coding)));
+        lines.extend(digests);
+        let (recorded, first_only) = names(&lines);
+        // A coding that stays is as true of the recorded body as of the first one.
+        let stays = coding.is_some_and(|coding| coding != "gzip" && coding != "br");
+        let expected: Vec<&str> = stays
+            .then_some("content-encoding")
+            .into_iter()
+            .chain(kept.iter().copied())
+            .collect();
+        assert_eq!(recorded, expected, "{coding:?}");
+        assert!(first_only.is_empty());
+    }
+}
+
+#[test]
+fn rule_8_8_lines_of_one_name_stay_lines_in_their_order() {
+    let sorted = sorted(&[
+        ("Set-Cookie", "b=2; Expires=Wed, 21 Oct 2026 07:28:00 GMT"),
+        ("Link", "<b>"),
+        ("Via", "1.1 x"),
+        ("Set-Cookie", "a=1"),
+        ("Link", "<a>"),
+        ("Set-Cookie", "b=2; Expires=Wed, 21 Oct 2026 07:28:00 GMT"),
+    ]);
+    let recorded = headers(&[("link", "<b>"), ("via", "1.1 x"), ("link", "<a>")]);
+    assert_eq!(sorted.recorded, recorded);
+    let lines: Vec<&str> = sorted.first_only.lines("set-cookie").collect();
+    assert_eq!(
+        lines,
+        [
+            "b=2; Expires=Wed, 21 Oct 2026 07:28:00 GMT",
+            "a=1",
+            "b=2; Expires=Wed, 21 Oct 2026 07:28:00 GMT"
+        ]
+    );
+}
+
+fn record(place: Place) -> Record {
+    Record {
+        claim: ClaimId::new([1; 32]),
+        attempt: AttemptId::new([2; 16]),
+        fingerprint: Fingerprint::from_bytes([3; 32]),
+        status: 201,
+        headers: headers(&[
+            ("content-type", "text/plain"),
+            ("link", "<a>"),
+            ("link", "<b>"),
+        ]),
+        origin: Provenance {
+            date: Some("Sun, 06 Nov 1994 08:49:37 GMT".to_owned()),
+            request_id: None,
+        },
+        first_seen: Time::from_millis(1_700_000_000_000),
+        completed: Time::from_millis(1_700_000_000_250),
+        expires_at: Time::from_millis(1_700_086_400_000),
+        body: place,
+    }
+}
+
+fn places() -> [Place; 4] {
+    [
+        Place::Inline(b"body".to_vec()),
+        Place::Inline(Vec::new()),
+        Place::Kv(300_000),
+        Place::NotKept,
+    ]
+}
+
+#[test]
+fn rule_8_1_a_version_that_is_not_known_is_unreadable() {
+    for place in places() {
+        let bytes = record(place).encode().unwrap();
+        let known: Vec<u8> = (0..=u8::MAX)
+            .filter(|version| {
+                let mut bytes = bytes.clone();
+                *bytes.first_mut().unwrap() = *version;
+                Record::decode(&bytes).is_ok()
+            })
+            .collect();
+        assert_eq!(
+            known,
+            [0],
+            "the versions are numbered from 0, and there is one"
+        );
+    }
+}
+
+#[test]
+fn rule_8_1_a_record_that_is_cut_off_is_unreadable() {
+    for place in places() {
+        let bytes = record(place).encode().unwrap();
+        for length in 0..bytes.len() {
+            let cut = bytes.get(..length).unwrap();
+            assert_eq!(Record::decode(cut), Err(Unreadable), "{length}");
+        }
+    }
+}
+
+#[test]
+fn rule_8_4_what_follows_the_record_is_the_body_in_kv() {
+    for place in places() {
+        let record = record(place);
+        for body in [b"".as_slice(), b"\0", b"the body"] {
+            let mut bytes = record.encode().unwrap();
+            bytes.extend(body);
+            assert_eq!(Record::decode(&bytes), Ok((record.clone(), body)));
+        }
+    }
+}
+
+fn any_headers() -> impl Strategy<Value = Headers> {
+    let line = ("[a-zA-Z-]{1,12}", ".{0,20}");
+    proptest::collection::vec(line, 0..6).prop_map(|lines| lines.into_iter().collect())
+}
+
+fn any_place() -> impl Strategy<Value = Place> {
+    prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..400).prop_map(Place::Inline),
+        any::<u64>().prop_map(Place::Kv),
+        Just(Place::NotKept),
+    ]
+}
+
+fn any_record() -> impl Strategy<Value = Record> {
+    let text = || proptest::option::of(".{0,30}");
+    let ids = (any::<[u8; 32]>(), any::<[u8; 16]>(), any::<[u8; 32]>());
+    let head = (any::<u16>(), any_headers(), text(), text());
+    let times = any::<[u64; 3]>();
+    (ids, head, times, any_place()).prop_map(|(ids, head, times, body)| {
+        let (claim, attempt, fingerprint) = ids;
+        let (status, headers, date, request_id) = head;
+        let [first_seen, completed, expires_at] = times.map(Time::from_millis);
+        Record {
+            claim: ClaimId::new(claim),
+            attempt: AttemptId::new(attempt),
+            fingerprint: Fingerprint::from_bytes(fingerprint),
+            status,
+            headers,
+            origin: Provenance { date, request_id },
+            first_seen,
+            completed,
+            expires_at,
+            body,
+        }
+    })
+}
+
+/// Bytes that decode are a record, and a prefix of what that record is written as: nothing was made up.
+fn check_honest(bytes: &[u8]) -> Result<(), TestCaseError> {
+    if let Ok((record, rest)) = Record::decode(bytes) {
+        prop_assert!(bytes.ends_with(rest));
+        let again = record.encode().unwrap();
+        let (same, left) = Record::decode(&again).unwrap();
+        prop_assert_eq!(same, record);
+        prop_assert!(left.is_empty());
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rule_8_1_a_record_is_read_as_it_was_written(record in any_record(), rest: [u8; 3]) {
+        let mut bytes = record.encode().unwrap();
+        prop_assert_eq!(Record::decode(&bytes), Ok((record.clone(), [].as_slice())));
+        bytes.extend(rest);
+        prop_assert_eq!(Record::decode(&bytes), Ok((record, rest.as_slice())));
+    }
+
+    #[test]
+    fn rule_8_1_no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        check_honest(&bytes)?;
+        // Most random bytes have an unknown version; these have the known one.
+        check_honest(&[&[0], bytes.as_slice()].concat())?;
+    }
+
+    #[test]
+    fn rule_8_1_a_damaged_record_is_unreadable_or_still_a_record(record in any_record(), at: prop::sample::Index, flip in 1..=u8::MAX) {
+        let mut bytes = record.encode().unwrap();
+        let at = at.index(bytes.len());
+        *bytes.get_mut(at).unwrap() ^= flip;
+        check_honest(&bytes)?;
+    }
+}
+
+/// A damaged length must not make the reader reserve what the bytes cannot hold.
+#[test]
+fn rule_8_1_a_length_beyond_the_bytes_is_unreadable() {
+    let bytes = record(Place::Inline(b"body".to_vec())).encode().unwrap();
+    let end = bytes.len() - b"\x04body".len();
+    let head = bytes.get(..end).unwrap();
+    let huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
+    assert_eq!(
+        Record::decode(&[head, &huge, b"body"].concat()),
+        Err(Unreadable)
+    );
+}
