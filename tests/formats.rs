@@ -1,0 +1,353 @@
+//! Every byte that outlives a deployment, pinned: claim ids, fingerprints, records and messages.
+//!
+//! A pin that breaks says: what the version before has written can no longer be found or read. Unless that was never
+//! deployed, do not mend the pin.
+//!
+//! - A claim id (edge case 235): give `scope.rs` a new domain, look keys up under the new and the old derivation for one
+//!   retention window, and pin both. Else every claim looks new, and every retry runs again.
+//! - A fingerprint (edge case 134): give `fingerprint` a new domain, and accept the old derivation for one retention window.
+//!   Else every honest retry is a mismatch.
+//! - A record (rule 8.1): add a variant to the versions in `record.rs`, keep reading the old one for one retention window,
+//!   and leave its pin here. Else what ran cannot be replayed.
+//! - A message: bump `wire::VERSION`. Worker and shard are of different versions for the time of a roll-out, and refuse each
+//!   other then; a shard that reads the version before, too, spares that.
+//!
+//! The expected bytes come from the written rules (frames of `digest.rs`, postcard), computed with another program.
+
+// A test that cannot go on says so by panicking.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fmt::Debug;
+
+use reprise::protocol::claim::{AttemptId, Begin, Begun, ClaimId, Ending, Settle, Settled};
+use reprise::protocol::compiled;
+use reprise::protocol::contract::Contract;
+use reprise::protocol::digest::hex;
+use reprise::protocol::fingerprint::Fingerprint;
+use reprise::protocol::headers::Headers;
+use reprise::protocol::key::Key;
+use reprise::protocol::policy::Policy;
+use reprise::protocol::record::{Place, Provenance, Record};
+use reprise::protocol::request::{Body, Inbound};
+use reprise::protocol::scope::claim_id;
+use reprise::protocol::time::Time;
+use reprise::protocol::wire::{self, Answer, Call, Unreadable};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The contract of a route with these lines. The parts that ids and fingerprints are made of are pinned with them, as the
+/// compiled contracts have them.
+fn contract(more: &str) -> Contract {
+    let text = format!("origin = \"http://h\"\n[[routes]]\nmatch = \"POST /x\"\n{more}\n");
+    let mut policy = Policy::parse("test", &text, compiled::CONTRACTS)
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    policy.routes.remove(0).contract.unwrap()
+}
+
+fn request(url: &str, lines: &[(&str, &str)]) -> Inbound {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    Inbound::new("POST", url, lines.iter().map(owned).collect()).unwrap()
+}
+
+#[test]
+fn rule_3_3_claim_ids_are_pinned() {
+    let every_part =
+        "[routes.scope]\nparts = [\"header:x-tenant\", \"host\", \"path\", \"literal:blue\"]";
+    for (more, pin) in [
+        (
+            "",
+            "9753cf80edb03583779ae9aee7c6819616611efeae670a5050bb51d49aece0a7",
+        ),
+        (
+            every_part,
+            "db2a5c0065a47d6952be975fe6dbcf1a4bb3bae8dbdbe63fa80549a2f997411a",
+        ),
+    ] {
+        let contract = contract(more);
+        let request = request(
+            "https://API.example/v1/orders/7",
+            &[
+                ("Authorization", "Bearer t"),
+                ("Idempotency-Key", "\"k-1\""),
+            ],
+        );
+        let key = Key::read(&contract.key, &request.headers).unwrap().unwrap();
+        let id = claim_id(&contract.scope, &request, "/v1/orders/{id}", &key);
+        assert_eq!(id.to_hex(), pin, "{more}");
+    }
+}
+
+fn fingerprint(more: &str, query: &str, lines: &[(&str, &str)], body: Body) -> String {
+    let request = request(&format!("http://h/v1/%6frders{query}"), lines);
+    let fingerprint = Fingerprint::of(&contract(more).fingerprint, &request, &body);
+    hex(fingerprint.as_bytes())
+}
+
+fn bytes(text: &str) -> Body {
+    Body::Bytes(text.as_bytes().to_vec())
+}
+
+#[test]
+fn rule_4_1_fingerprints_are_pinned() {
+    let json = ("content-type", "application/json; charset=utf-8");
+    assert_eq!(
+        fingerprint("", "?b=2&a=1", &[json], bytes("{\"b\": \"x\", \"a\": 1.0}")),
+        "ba5fac99cbc721010b1b9d9d8bf727806e28d9299cfaa6736215b4c315a0b375"
+    );
+    assert_eq!(
+        fingerprint("", "", &[("content-type", "text/plain")], bytes("hello")),
+        "1099a2ae4765b14f0cf4fb98bdbe919bbc0dc858e169d7d2c2e02d7b9aaf98b6"
+    );
+    let flowed = ("content-type", "Text/Plain; Format=\"flow\"");
+    assert_eq!(
+        fingerprint("", "", &[flowed], bytes("hello")),
+        "131c97702949a2d5fc1e3a81fe9bee6a545f3ef28a51f018b00d28bd21b5b15a"
+    );
+    assert_eq!(
+        fingerprint(
+            "",
+            "",
+            &[json, ("content-encoding", "GZIP")],
+            bytes("hello")
+        ),
+        "5a3e12278ff789ee2e6a95f2a9231bab4bd24e878db7e102d13d560c8f0e6a25"
+    );
+    assert_eq!(
+        fingerprint("", "", &[], Body::Absent),
+        "dcfcfeb54a4dd75f3abc259527ce9e9bb111c08fdcdfbf5d00f949d6b8f178d0"
+    );
+    assert_eq!(
+        fingerprint("", "", &[], bytes("")),
+        "96d078143f8b9e4958e3d2264cdac375466b27c463482ed3b698d2f2bafee906"
+    );
+    let exact = "[routes.fingerprint]\nparts = [\"body:exact\", \"header:x-v\", \"query:raw\", \"path\", \"method\"]";
+    let lines = [json, ("x-v", "2"), ("x-http-method-override", "patch")];
+    assert_eq!(
+        fingerprint(exact, "?b=2&a=1", &lines, bytes("{}")),
+        "58ae8e33ddfa56b4ba81652cbb4316c348f5d61e3634c06788a508d7ecb786e8"
+    );
+}
+
+#[test]
+fn rule_4_1_without_a_comparison_all_fingerprints_are_this_one() {
+    for body in [Body::Absent, bytes("a"), bytes("b")] {
+        assert_eq!(
+            fingerprint(
+                "[routes.fingerprint]\ncompare = false\nparts = []",
+                "",
+                &[],
+                body
+            ),
+            "8528359ceac2cb1ae21f6ae5ad13d88f56dc8f17f1dea4939e7053f0db0dae9b"
+        );
+    }
+}
+
+const CLAIM: &str = "0101010101010101010101010101010101010101010101010101010101010101";
+const ATTEMPT: &str = "02020202020202020202020202020202";
+const PRINT: &str = "0303030303030303030303030303030303030303030303030303030303030303";
+/// 1 700 000 000 000 ms and a day later.
+const SEEN: &str = "80d095ffbc31";
+const EXPIRES: &str = "8088afa8bd31";
+
+fn claim() -> ClaimId {
+    ClaimId::new([1; 32])
+}
+
+fn attempt() -> AttemptId {
+    AttemptId::new([2; 16])
+}
+
+fn print() -> Fingerprint {
+    Fingerprint::from_bytes([3; 32])
+}
+
+fn seen() -> Time {
+    Time::from_millis(1_700_000_000_000)
+}
+
+fn expires() -> Time {
+    seen().plus(86_400_000)
+}
+
+#[test]
+fn rule_8_1_records_are_pinned_in_version_1() {
+    let head = [
+        "00", // version 1: postcard numbers variants from 0
+        CLAIM,
+        ATTEMPT,
+        PRINT,
+        "c901",       // 201
+        "02",         // two header lines
+        "0465746167", // etag
+        "03223122",   // "1"
+        "046c696e6b", // link
+        "033c613e",   // <a>
+        "01",         // a date
+        "1d53756e2c203036204e6f7620313939342030383a34393a333720474d54",
+        "00", // no request id
+        SEEN,
+        "fad195ffbc31", // completed 250 ms later
+        EXPIRES,
+    ]
+    .concat();
+    for (body, pin) in [
+        (Place::Inline(b"body".to_vec()), "0004626f6479"),
+        (Place::Kv(300_000), "01e0a712"),
+        (Place::NotKept, "02"),
+    ] {
+        let mut headers = Headers::new();
+        headers.push("etag", "\"1\"");
+        headers.push("link", "<a>");
+        let record = Record {
+            claim: claim(),
+            attempt: attempt(),
+            fingerprint: print(),
+            status: 201,
+            headers,
+            origin: Provenance {
+                date: Some("Sun, 06 Nov 1994 08:49:37 GMT".to_owned()),
+                request_id: None,
+            },
+            first_seen: seen(),
+            completed: seen().plus(250),
+            expires_at: expires(),
+            body,
+        };
+        let bytes = record.encode().unwrap();
+        assert_eq!(hex(&bytes), format!("{head}{pin}"));
+        assert_eq!(Record::decode(&bytes), Ok((record, [].as_slice())));
+    }
+}
+
+fn calls() -> Vec<(Call, String)> {
+    let (claim, attempt) = (claim(), attempt());
+    let settle = |ending| {
+        Call::Settle(Settle {
+            claim,
+            attempt,
+            ending,
+        })
+    };
+    let begin = Call::Begin(Begin {
+        claim,
+        attempt,
+        fingerprint: print(),
+        lease_ms: 90_000,
+        retention_ms: 86_400_000,
+    });
+    let store = settle(Ending::Store {
+        record: b"rec".to_vec(),
+        expires_at: expires(),
+    });
+    vec![
+        (begin, format!("0100{CLAIM}{ATTEMPT}{PRINT}90bf0580b89929")),
+        (store, format!("0101{CLAIM}{ATTEMPT}0003726563{EXPIRES}")),
+        (settle(Ending::Release), format!("0101{CLAIM}{ATTEMPT}01")),
+        (settle(Ending::Hold), format!("0101{CLAIM}{ATTEMPT}02")),
+    ]
+}
+
+fn answers() -> Vec<(Answer, String)> {
+    let (attempt, expires_at) = (attempt(), expires());
+    let execute = Begun::Execute {
+        first_seen: seen(),
+        expires_at,
+    };
+    let done = Begun::Done {
+        attempt,
+        expires_at,
+        record: b"rec".to_vec(),
+    };
+    let running = Begun::Running {
+        age_ms: 1_500,
+        expires_at,
+    };
+    let unknown = Begun::Unknown {
+        attempt,
+        expires_at,
+    };
+    vec![
+        (Answer::Begun(execute), format!("010000{SEEN}{EXPIRES}")),
+        (
+            Answer::Begun(done),
+            format!("010001{ATTEMPT}{EXPIRES}03726563"),
+        ),
+        (Answer::Begun(running), format!("010002dc0b{EXPIRES}")),
+        (
+            Answer::Begun(Begun::Mismatch { expires_at }),
+            format!("010003{EXPIRES}"),
+        ),
+        (Answer::Begun(unknown), format!("010004{ATTEMPT}{EXPIRES}")),
+        (Answer::Settled(Settled::Recorded), "010100".to_owned()),
+        (Answer::Settled(Settled::Fenced), "010101".to_owned()),
+    ]
+}
+
+fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(messages: Vec<(T, String)>) {
+    for (message, pin) in messages {
+        let bytes = wire::encode(&message).unwrap();
+        assert_eq!(hex(&bytes), pin, "{message:?}");
+        assert_eq!(wire::decode::<T>(&bytes).as_ref(), Ok(&message));
+        for length in 0..bytes.len() {
+            let cut = bytes.get(..length).unwrap();
+            assert_eq!(
+                wire::decode::<T>(cut),
+                Err(Unreadable),
+                "{message:?} {length}"
+            );
+        }
+        for more in 0..=u8::MAX {
+            let longer = [bytes.as_slice(), &[more]].concat();
+            assert_eq!(wire::decode::<T>(&longer), Err(Unreadable), "{message:?}");
+        }
+        for version in (0..=u8::MAX).filter(|version| *version != wire::VERSION) {
+            let mut other = bytes.clone();
+            *other.first_mut().unwrap() = version;
+            assert_eq!(
+                wire::decode::<T>(&other),
+                Err(Unreadable),
+                "{message:?} {version}"
+            );
+        }
+    }
+}
+
+#[test]
+fn calls_are_pinned_and_nothing_else_is_read() {
+    check(calls());
+}
+
+#[test]
+fn answers_are_pinned_and_nothing_else_is_read() {
+    check(answers());
+}
+
+/// A variant that is new here has no pin yet: add one above.
+#[test]
+fn every_variant_has_a_pin() {
+    let call = |call: &Call| match call {
+        Call::Begin(_) => 0,
+        Call::Settle(settle) => match settle.ending {
+            Ending::Store { .. } => 1,
+            Ending::Release => 2,
+            Ending::Hold => 3,
+        },
+    };
+    let answer = |answer: &Answer| match answer {
+        Answer::Begun(Begun::Execute { .. }) => 0,
+        Answer::Begun(Begun::Done { .. }) => 1,
+        Answer::Begun(Begun::Running { .. }) => 2,
+        Answer::Begun(Begun::Mismatch { .. }) => 3,
+        Answer::Begun(Begun::Unknown { .. }) => 4,
+        Answer::Settled(Settled::Recorded) => 5,
+        Answer::Settled(Settled::Fenced) => 6,
+    };
+    let called: Vec<u32> = calls().iter().map(|(message, _)| call(message)).collect();
+    assert_eq!(called, [0, 1, 2, 3]);
+    let answered: Vec<u32> = answers()
+        .iter()
+        .map(|(message, _)| answer(message))
+        .collect();
+    assert_eq!(answered, [0, 1, 2, 3, 4, 5, 6]);
+}
