@@ -13,6 +13,7 @@ import { pathToFileURL } from "node:url";
 
 const MAX_BODY_BYTES = 1024 * 1024;
 const BREAKS = ["before", "headers", "body"];
+const BODILESS = [204, 205, 304];
 
 /**
  * Starts the API on 127.0.0.1; port 0 is any free one.
@@ -82,9 +83,10 @@ async function createOrder(shop, faults, fields, response) {
   shop.orders.set(id, order);
   if (broken === "before") return response.destroy();
 
+  const location = `/v1/orders/${id}`;
+  if (BODILESS.includes(status)) return response.writeHead(status, { location }).end();
   const body = Buffer.from(JSON.stringify(order));
-  const headers = { "content-type": "application/json", "content-length": body.length, location: `/v1/orders/${id}` };
-  response.writeHead(status, headers);
+  response.writeHead(status, { "content-type": "application/json", "content-length": body.length, location });
   if (!broken) return response.end(body);
   response.flushHeaders();
   if (broken === "body") response.write(body.subarray(0, body.length >> 1));
@@ -125,8 +127,6 @@ async function readJson(request) {
 
 function sendJson(response, status, value) {
   const body = Buffer.from(JSON.stringify(value));
-  // 204, 205 and 304 have no body.
-  if ([204, 205, 304].includes(status)) return response.writeHead(status).end();
   response.writeHead(status, { "content-type": "application/json", "content-length": body.length }).end(body);
 }
 

@@ -11,7 +11,7 @@ stop() {
 # Paths in the arguments are the caller's, and we are about to leave their directory.
 : "${INIT_CWD:=$PWD}"
 export INIT_CWD
-cd "$(dirname "$0")/.." || exit 1
+cd "${0%/*}/.." || exit 1
 
 [ -f "scripts/${1:-}.mjs" ] ||
   stop "'${1:-}' is no command: use start, test, build, check, deploy or wasm-cargo."

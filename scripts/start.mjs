@@ -114,6 +114,8 @@ function banner(gateway, health, { policy, state }, demo) {
 }
 
 function tryOut({ url }, demo) {
-  const request = `curl -i ${url}${demo ? "/v1/orders" : "/<path>"} -H 'Idempotency-Key: "first-order"' -H 'Content-Type: application/json'`;
+  // Not the key of an earlier start: its answer is still in the state directory, and would be replayed.
+  const key = `try-${Date.now().toString(36)}`;
+  const request = `curl -i ${url}${demo ? "/v1/orders" : "/<path>"} -H 'Idempotency-Key: "${key}"' -H 'Content-Type: application/json'`;
   return `${request} -d '${demo ? '{"item":"tea","quantity":2}' : "{}"}'`;
 }

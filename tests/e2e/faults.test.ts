@@ -93,16 +93,18 @@ test("rule_5_10 a settle whose call or reply is lost is asked again, and its ans
   }
 });
 
-test("rule_5_11 a release whose reply is lost is done, and its answer is given", async () => {
-  const place = origin.place((request, response) => response.writeHead(request.number === 1 ? 503 : 201).end(`execution ${request.number}`));
-  const key = gateway.key();
-  await fail("settle", "after", 1);
-  const released = await gateway.post(place.path, key);
-  assert.equal(await mend(), 0, "the fault happened");
-  assert.equal(released.status, 503);
-  assert.equal(released.text(), "execution 1");
-  assertFresh(await gateway.post(place.path, key));
-  assert.equal(place.count, 2);
+test("rule_5_11 a release whose call or reply is lost is asked again, and its answer is given", async () => {
+  for (const moment of ["before", "after"] as const) {
+    const place = origin.place((request, response) => response.writeHead(request.number === 1 ? 503 : 201).end(`execution ${request.number}`));
+    const key = gateway.key();
+    await fail("settle", moment, 1);
+    const released = await gateway.post(place.path, key);
+    assert.equal(await mend(), 0, "the fault happened");
+    assert.equal(released.status, 503);
+    assert.equal(released.text(), "execution 1");
+    assertFresh(await gateway.post(place.path, key));
+    assert.equal(place.count, 2);
+  }
 });
 
 test("edge_103 defect_227 rule_9_1 an answer that the ledger did not take is not given, and never executed again", async () => {
