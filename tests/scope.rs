@@ -74,9 +74,10 @@ fn one_claim(inputs: &[Input]) {
 
 /// Every two of them give two claims.
 fn distinct_claims(inputs: &[Input]) {
-    for (i, one) in inputs.iter().enumerate() {
-        for other in &inputs[i + 1..] {
-            assert_ne!(one.claim(), other.claim(), "{one:?} and {other:?}");
+    let claims: Vec<ClaimId> = inputs.iter().map(Input::claim).collect();
+    for (i, a) in claims.iter().enumerate() {
+        for (j, b) in claims.iter().enumerate().skip(i + 1) {
+            assert_ne!(a, b, "{:?} and {:?}", inputs[i], inputs[j]);
         }
     }
 }
