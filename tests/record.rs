@@ -297,7 +297,7 @@ fn any_record() -> impl Strategy<Value = Record> {
     })
 }
 
-/// Bytes that decode are a record, and a prefix of what that record is written as: nothing was made up.
+/// Bytes that decode are a record that can be written and read again, and what is left over is their end.
 fn check_honest(bytes: &[u8]) -> Result<(), TestCaseError> {
     if let Ok((record, rest)) = Record::decode(bytes) {
         prop_assert!(bytes.ends_with(rest));
