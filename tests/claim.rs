@@ -597,6 +597,7 @@ impl Search {
             other => ending(other, now),
         };
         let owns = seen.owner == Some(name) && now < seen.until;
+        let absent = row.is_none_or(|row| at(now) >= row.expires_at);
         let (write, answer) = settle(row, ends(name, ending), at(now));
         let kept = write == Write::Keep;
         let reached = match (answer, word) {
@@ -605,7 +606,7 @@ impl Search {
                 assert!(!owns, "the owner is fenced");
                 "fenced"
             }
-            (Settled::Recorded, _) if seen.stored.is_some() && row.is_some() => {
+            (Settled::Recorded, _) if seen.stored.is_some() && !absent => {
                 assert!(owns && kept, "done has changed");
                 "settled again"
             }
@@ -619,7 +620,7 @@ impl Search {
                     "stored"
                 }
             }
-            (Settled::Recorded, "release") if row.is_none() => {
+            (Settled::Recorded, "release") if absent => {
                 assert!(kept && !owns);
                 "released again"
             }

@@ -219,7 +219,7 @@ fingerprint = { parts = ["query:raw", "header:Api-Version", "body:exact"] }
 mismatch = { status = 409, retry = "never", while_running = "mismatch-first" }
 running = { answer = "refuse", status = 503, retry_after = 60 }
 unknown = { status = 599, lease_over = "hold" }
-outcome = { deadline = "release", no_answer = "store", too_large = "keep-head" }
+outcome = { deadline = "release", no_answer = "release", too_large = "keep-head" }
 replay = { status = "same", deny = [], marker = { header = "X-Replayed", value = "yes", first = "no" }, request_id = "verbatim" }
 authority = { ask = "none" }
 retention = { seconds = 2592000, from = "completion", after = "new" }
@@ -255,7 +255,7 @@ gateway = { ledger_down = "refuse", key_to_origin = "as-it-came", signals = "on"
     assert_eq!(rules.fingerprint.parts.len(), 3);
     assert_eq!(
         (rules.outcome.deadline, rules.outcome.no_answer),
-        (Outcome::Release, Outcome::Store)
+        (Outcome::Release, Outcome::Release)
     );
     assert_eq!(rules.replay.marker.first.as_deref(), Some("no"));
     assert_eq!(rules.retention.ms, 30 * 86_400_000);

@@ -276,7 +276,7 @@ fn any_place() -> impl Strategy<Value = Place> {
 fn any_record() -> impl Strategy<Value = Record> {
     let text = || proptest::option::of(".{0,30}");
     let ids = (any::<[u8; 32]>(), any::<[u8; 16]>(), any::<[u8; 32]>());
-    let head = (any::<u16>(), any_headers(), text(), text());
+    let head = (200_u16..=599, any_headers(), text(), text());
     let times = any::<[u64; 3]>();
     (ids, head, times, any_place()).prop_map(|(ids, head, times, body)| {
         let (claim, attempt, fingerprint) = ids;
@@ -301,6 +301,9 @@ fn any_record() -> impl Strategy<Value = Record> {
 fn check_honest(bytes: &[u8]) -> Result<(), TestCaseError> {
     if let Ok((record, rest)) = Record::decode(bytes) {
         prop_assert!(bytes.ends_with(rest));
+        for time in [record.first_seen, record.completed, record.expires_at] {
+            prop_assert!(time.http_date().ends_with(" GMT"));
+        }
         let again = record.encode().unwrap();
         let (same, left) = Record::decode(&again).unwrap();
         prop_assert_eq!(same, record);

@@ -320,7 +320,7 @@ fn rule_9_8_a_preflight_lists_the_key_header() {
         (vec!["A, B", "C"], Some("A, B, C, idempotency-key")),
         (vec!["A,Idempotency-Key,B"], None),
         (vec!["A", " IDEMPOTENCY-KEY "], None),
-        (vec!["*"], None),
+        (vec!["*"], Some("*, idempotency-key")),
         (
             vec!["X-Idempotency-Key"],
             Some("X-Idempotency-Key, idempotency-key"),

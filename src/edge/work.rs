@@ -100,7 +100,7 @@ impl Work {
                 self.store_head(attempt, status, headers, rest, reply).await;
             }
             (Outcome::Release, answer) => self.release(attempt, answer, reply).await,
-            // An answer that is no answer cannot be stored.
+            // An answer that is no answer cannot be stored; the policy's reader refuses to say so.
             (Outcome::Hold | Outcome::Store, _) => self.hold(attempt, happened, reply).await,
         }
     }

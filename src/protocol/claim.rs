@@ -264,15 +264,17 @@ fn permit(claim: &Claim) -> Begun {
 
 /// Rules 5.7 and 5.9 to 5.11. `event` is taken by value: a record is large.
 pub fn settle(row: Option<&Claim>, event: Settle, now: Time) -> (Write, Settled) {
-    let Some(claim) = row.filter(|claim| now < claim.expires_at && claim.attempt == event.attempt)
-    else {
+    let Some(claim) = row.filter(|claim| now < claim.expires_at) else {
         // A release that was done before left nothing behind, and is asked for once more.
         let settled = match event.ending {
-            Ending::Release if row.is_none() => Settled::Recorded,
-            _ => Settled::Fenced,
+            Ending::Release => Settled::Recorded,
+            Ending::Store { .. } | Ending::Hold => Settled::Fenced,
         };
         return (Write::Keep, settled);
     };
+    if claim.attempt != event.attempt {
+        return (Write::Keep, Settled::Fenced);
+    }
     match (&claim.state, event.ending) {
         // Done is final; the same attempt says nothing new.
         (State::Done(_), _) => (Write::Keep, Settled::Recorded),

@@ -79,10 +79,13 @@ impl Record {
     /// # Errors
     /// [`Unreadable`] for a version that this code does not know, and for damaged bytes (rule 8.1).
     pub fn decode(bytes: &[u8]) -> Result<(Self, &[u8]), Unreadable> {
-        match postcard::take_from_bytes(bytes) {
-            Ok((Stored::V1(record), rest)) => Ok((record, rest)),
-            Err(_) => Err(Unreadable),
+        let (Stored::V1(record), rest): (Stored<Self>, _) =
+            postcard::take_from_bytes(bytes).map_err(|_| Unreadable)?;
+        // No answer can be built from another status.
+        if !(200..=599).contains(&record.status) {
+            return Err(Unreadable);
         }
+        Ok((record, rest))
     }
 }
 

@@ -159,13 +159,13 @@ fn expose(headers: &mut Headers, contract: &Contract) {
 }
 
 /// The `Access-Control-Allow-Headers` of a preflight's answer, with the key header (rule 9.8); `None` where nothing is to be
-/// changed.
+/// changed. A `*` does not stand for it: with credentials, browsers take it as a name.
 pub fn allow_key_header(headers: &Headers, contract: &Contract) -> Option<String> {
     let allowed: Vec<&str> = headers.lines("access-control-allow-headers").collect();
     let allowed = allowed.join(", ");
     let covered = allowed
         .split(',')
         .map(str::trim)
-        .any(|name| name == "*" || name.eq_ignore_ascii_case(&contract.key.header));
+        .any(|name| name.eq_ignore_ascii_case(&contract.key.header));
     (!allowed.is_empty() && !covered).then(|| format!("{allowed}, {}", contract.key.header))
 }

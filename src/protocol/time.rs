@@ -5,7 +5,21 @@ use std::time::{Duration, UNIX_EPOCH};
 
 /// Milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "u64", into = "u64")]
 pub struct Time(u64);
+
+/// Stored bytes may be damaged; a time read from them is one that can be written.
+impl From<u64> for Time {
+    fn from(ms: u64) -> Self {
+        Self::from_millis(ms)
+    }
+}
+
+impl From<Time> for u64 {
+    fn from(time: Time) -> Self {
+        time.0
+    }
+}
 
 impl Time {
     /// The last millisecond of the year 9999, after which an HTTP date cannot be written.

@@ -111,8 +111,8 @@ test("edge_028 rule_9_8 a preflight passes without a key, and its answer allows 
   assert.equal(place.only.method, "OPTIONS");
 });
 
-test("edge_028 rule_9_8 a preflight's answer that allows the key header, everything, or nothing stays as it is", async () => {
-  for (const allowed of ["Content-Type, idempotency-key", "*", undefined]) {
+test("edge_028 rule_9_8 a preflight's answer that allows the key header, or nothing, stays as it is", async () => {
+  for (const allowed of ["Content-Type, idempotency-key", undefined]) {
     const place = origin.place((_, response) => {
       if (allowed !== undefined) response.setHeader("Access-Control-Allow-Headers", allowed);
       response.writeHead(204).end();

@@ -75,6 +75,11 @@ fn rule_10_2_what_is_not_implemented_is_known_and_refused() {
             "\"on\"",
         ),
         (
+            "outcome.no_answer = \"store\"",
+            "keeping the gateway's own error as the answer",
+            "\"release\" or \"hold\"",
+        ),
+        (
             "dispatch = \"detached\"",
             "a call that outlives its client by more than 30 s",
             "\"worker\"",

@@ -75,7 +75,10 @@ const WORDS: [(&str, Outcome); 3] = [
 /// Reads `[outcome]`.
 pub fn read(outcome: &Section<'_>) -> OutcomeTable {
     let (classes, exact) = statuses(outcome);
-    let event = |name, default| outcome.choice(name, default, &WORDS, &[]);
+    // What did not arrive cannot be stored.
+    let words = [("release", Outcome::Release), ("hold", Outcome::Hold)];
+    let later = [("store", "keeping the gateway's own error as the answer")];
+    let event = |name, default| outcome.choice(name, default, &words, &later);
     let table = OutcomeTable {
         classes,
         exact,
