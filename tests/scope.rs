@@ -362,19 +362,6 @@ fn rule_3_4_a_header_counts_as_it_came_but_for_surrounding_white_space() {
 }
 
 #[test]
-fn rule_3_5_a_claim_shows_neither_the_key_nor_the_credential() {
-    let input = Input {
-        headers: &[("Authorization", "Bearer zq7")],
-        key: "zk9",
-        ..BASE
-    };
-    let shown = format!("{:?} {}", input.claim(), input.claim().to_hex());
-    for secret in ["zq7", "zk9", "Bearer", "api.test"] {
-        assert!(!shown.contains(secret), "{shown}");
-    }
-}
-
-#[test]
 fn rule_5_13_the_shard_is_the_first_eight_bytes_modulo_the_shards() {
     let id = |first: [u8; 8], rest: u8| {
         let mut digest = [rest; 32];
@@ -452,7 +439,7 @@ proptest! {
     }
 
     #[test]
-    fn rule_5_13_a_shard_is_one_of_the_shards(digest: [u8; 32], shards in 1..=1024_u32) {
+    fn rule_5_13_a_shard_is_one_of_the_shards(digest: [u8; 32], shards in prop_oneof![1..=4_u32, 1..=1024_u32]) {
         let shard = ClaimId::new(digest).shard(shards);
         prop_assert!(shard < u64::from(shards));
     }
