@@ -803,3 +803,16 @@ fn rule_9_4_all_other_answers_are_refusals_that_name_the_claims_end() {
         assert_eq!(expiry(&refusal), expires_at.http_date());
     }
 }
+
+#[test]
+fn rule_5_3_the_refusal_says_for_how_many_seconds_the_first_request_runs() {
+    let expires_at = at(START + RETENTION);
+    let running = Begun::Running {
+        age_ms: 9_999,
+        expires_at,
+    };
+    let (_, body) = refused(Verdict::of(&asks(2, 1), running)).answer(None);
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let detail = body["detail"].as_str().unwrap();
+    assert!(detail.contains(" 9 s."), "{detail}");
+}

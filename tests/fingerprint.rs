@@ -522,6 +522,20 @@ fn rule_4_5_no_media_type_is_one_of_its_own_and_the_coding_belongs_to_it() {
 }
 
 #[test]
+fn rule_4_5_identity_and_an_empty_coding_are_no_coding() {
+    let media_type = parts("\"media-type\"");
+    let body = parts("\"body\"");
+    let uncoded = of_body(&media_type, &[JSON], b"");
+    for coding in ["identity", "Identity", ""] {
+        let headers = [JSON, ("Content-Encoding", coding)];
+        assert_eq!(of_body(&media_type, &headers, b""), uncoded, "{coding:?}");
+        // Rule 4.8: such a body still counts by its meaning.
+        let spaced = of_body(&body, &headers, b"{ }");
+        assert_eq!(spaced, of_body(&body, &[JSON], b"{}"), "{coding:?}");
+    }
+}
+
+#[test]
 fn rule_4_6_a_named_header_counts_and_no_other() {
     let rules = parts("\"header:x-version\"");
     let same: [&'static [Line]; 4] = [
