@@ -95,14 +95,14 @@ fn key_fault(contract: &Contract, fault: KeyFault) -> Refusal {
         KeyFault::TooShort => (
             Code::KeyTooShort,
             format!(
-                "The value of `{header}` must have at least {} characters.",
+                "The value of `{header}` is shorter than {}, the least that the contract takes.",
                 rules.min
             ),
         ),
         KeyFault::TooLong => (
             Code::KeyTooLong,
             format!(
-                "The value of `{header}` may have at most {} characters.",
+                "The value of `{header}` is longer than {}, the most that the contract takes.",
                 rules.max
             ),
         ),

@@ -75,8 +75,13 @@ fn add(hasher: &mut PartsHasher, part: &FingerprintPart, request: &Inbound, body
             hasher.part("query:raw", request.query.as_deref().map(str::as_bytes));
         }
         FingerprintPart::MediaType => {
-            let media_type = headers.get("content-type").map(media_type);
-            hasher.part("media-type", media_type.as_deref().map(str::as_bytes));
+            let value = headers.get("content-type");
+            // Of two kinds, so that no unparsed value can spell a parsed one.
+            match value.map(|value| media_type(value).ok_or(value)) {
+                Some(Ok(parsed)) => hasher.part("media-type", Some(parsed.as_bytes())),
+                Some(Err(raw)) => hasher.part("media-type:raw", Some(raw.as_bytes())),
+                None => hasher.part("media-type", None),
+            };
             let coding = content_coding(request);
             hasher.part("content-encoding", coding.as_deref().map(str::as_bytes));
         }
@@ -134,11 +139,9 @@ fn content_coding(request: &Inbound) -> Option<String> {
     (!coding.is_empty() && coding != "identity").then_some(coding)
 }
 
-/// Rule 4.5.
-fn media_type(value: &str) -> String {
-    let Ok(parsed) = MediaType::parse(value) else {
-        return value.to_owned();
-    };
+/// Rule 4.5; `None` for a value that does not parse.
+fn media_type(value: &str) -> Option<String> {
+    let parsed = MediaType::parse(value).ok()?;
     let mut out = parsed.essence().to_string().to_ascii_lowercase();
     let mut params: Vec<(String, String)> = parsed
         .params()
@@ -155,7 +158,7 @@ fn media_type(value: &str) -> String {
         // Length-prefixed: a quoted value may contain `;` and `=`.
         out.push_str(&format!(";{name}={}:{value}", value.len()));
     }
-    out
+    Some(out)
 }
 
 /// Rule 4.4: sorted by name; the sort is stable, so pairs of one name keep their order.
