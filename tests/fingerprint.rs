@@ -1193,3 +1193,11 @@ fn floats(value: serde_json::Value) -> serde_json::Value {
         other => other,
     }
 }
+
+#[test]
+fn rule_4_9_a_text_of_too_many_values_counts_by_its_bytes() {
+    let zeros = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
+    // One bracket and `count - 1` commas.
+    assert!(json::canonical(zeros(1 << 18).as_bytes()).is_some());
+    assert!(json::canonical(zeros((1 << 18) + 1).as_bytes()).is_none());
+}

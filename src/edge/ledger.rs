@@ -258,6 +258,8 @@ fn claim_from(row: Vec<SqlStorageValue>) -> Option<Claim> {
             (RUNNING, Null) => ClaimState::Running,
             (UNKNOWN, Null) => ClaimState::Unknown,
             (DONE, Blob(record)) => ClaimState::Done(record),
+            // A torn row is a record that cannot be read: the operation ran.
+            (DONE, Null) => ClaimState::Done(Vec::new()),
             _ => return None,
         },
         first_seen: time(first_seen)?,

@@ -10,9 +10,17 @@ type Json<'a> = Value<&'a str, Cow<'a, str>>;
 /// Deeper texts count by their bytes: the parser recurses, and the stack of a Worker is small.
 const MAX_DEPTH: usize = 128;
 
+/// Texts with more of `,`, `[` and `{` count by their bytes: each may stand for a value, and a value in memory is many times its
+/// text. Counting them is cheap, and bounds what an attacker can make the isolate hold.
+const MAX_SEPARATORS: usize = 1 << 18;
+
 /// The canonical form of `text`, or `None` where RFC 8785 would lose something (rule 4.9): two texts with one canonical form
 /// mean the same to every reader.
 pub fn canonical(text: &[u8]) -> Option<Vec<u8>> {
+    let separators = text.iter().filter(|byte| b",[{".contains(byte));
+    if separators.count() > MAX_SEPARATORS {
+        return None;
+    }
     let mut lexer = SliceLexer::new(text);
     let value: Json = lexer
         .exactly_one(Lex::ws_peek, |next, lexer| {
