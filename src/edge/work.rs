@@ -188,7 +188,7 @@ impl Work {
 
     async fn release(&mut self, attempt: Attempt, answer: Answer, reply: Reply) {
         let happened = answer.happened();
-        let released = self.settle(attempt, Ending::Release).await;
+        let released = self.settle(attempt.id, Ending::Release).await;
         if !released {
             // The lease will end in unknown; the answer is the client's all the same (rule 7.6).
             self.line.warning = Some("not-released");
@@ -221,7 +221,7 @@ impl Work {
     }
 
     async fn hold(&mut self, attempt: Attempt, happened: Happened, reply: Reply) {
-        if !self.settle(attempt, Ending::Hold).await {
+        if !self.settle(attempt.id, Ending::Hold).await {
             // The lease ends in the same state.
             self.line.warning = Some("not-held");
         }
@@ -301,15 +301,11 @@ impl Work {
             record: bytes,
             expires_at: record.expires_at,
         };
-        self.settle_claim(record.attempt, ending).await
-    }
-
-    async fn settle(&mut self, attempt: Attempt, ending: Ending) -> bool {
-        self.settle_claim(attempt.id, ending).await
+        self.settle(record.attempt, ending).await
     }
 
     /// Whether the ledger holds the ending now.
-    async fn settle_claim(&mut self, attempt: AttemptId, ending: Ending) -> bool {
+    async fn settle(&mut self, attempt: AttemptId, ending: Ending) -> bool {
         let started = clock::now();
         let event = Settle {
             claim: self.guarded.claim,
