@@ -12,6 +12,7 @@ use std::{env, fs};
 #[allow(dead_code, unused_imports)]
 #[path = "src/protocol"]
 mod protocol {
+    pub mod code;
     pub mod contract;
     pub mod policy;
 }

@@ -77,8 +77,8 @@ fn rule_7_2_what_the_edge_makes_is_no_answer_of_the_origin() {
     let table = table("");
     for status in 500..=599 {
         let (expected, outcome) = match status {
-            521 | 523 | 525 | 526 | 530 => (Happened::NotSent, Release),
-            520 | 522 | 524 | 527 => (Happened::NoAnswer, Hold),
+            521 | 523 | 525 | 526 | 530 => (Happened::EdgeMade(status), Release),
+            520 | 522 | 524 | 527 => (Happened::EdgeMade(status), Hold),
             501 | 503 => (Happened::Answer(status), Release),
             _ => (Happened::Answer(status), Store),
         };

@@ -342,14 +342,16 @@ impl Work {
 
 fn no_answer(happened: Happened) -> Refusal {
     let may_have_run = "The operation may have happened: find out at the origin before you send it under a new key.";
-    match happened {
+    match happened.without_edge() {
         Happened::NotSent => Refusal::new(
             Code::OriginNotReached,
             "The request did not reach the origin, so nothing ran. Retry with the same key.",
         ),
         Happened::Deadline => Refusal::new(Code::OriginDeadline, may_have_run),
         Happened::BrokenOff => Refusal::new(Code::OriginBrokeOff, may_have_run),
-        Happened::NoAnswer => Refusal::new(Code::OriginNoAnswer, may_have_run),
+        Happened::NoAnswer | Happened::EdgeMade(_) => {
+            Refusal::new(Code::OriginNoAnswer, may_have_run)
+        }
         Happened::Answer(status) => {
             Refusal::new(Code::OutcomeUnknown, may_have_run).originally(status)
         }

@@ -1,6 +1,7 @@
 //! The rules of `docs/protocol.md`, as pure functions. Time is an argument, randomness is an argument, and nothing waits.
 
 pub mod claim;
+pub mod code;
 pub mod contract;
 pub mod decision;
 pub mod digest;

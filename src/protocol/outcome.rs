@@ -1,6 +1,6 @@
 //! What happened at the origin, and what follows from it (docs/protocol.md §7).
 
-use super::contract::{Outcome, OutcomeTable};
+use super::contract::{EDGE_STATUSES, Outcome, OutcomeTable};
 use super::headers::Headers;
 
 /// What became of the one call to the origin.
@@ -14,6 +14,8 @@ pub enum Happened {
     Deadline,
     /// The answer began and did not end: the origin has executed.
     BrokenOff,
+    /// A page of the edge, not of the origin.
+    EdgeMade(u16),
     /// A whole answer with this status.
     Answer(u16),
 }
@@ -24,12 +26,25 @@ impl Happened {
         let edge_made = headers
             .get("server")
             .is_some_and(|server| server.eq_ignore_ascii_case("cloudflare"));
+        let made = EDGE_STATUSES.iter().any(|(made, _)| *made == status);
         match status {
-            521 | 523 | 525 | 526 | 530 if edge_made => Self::NotSent,
-            520 | 522 | 524 | 527 if edge_made => Self::NoAnswer,
+            _ if made && edge_made => Self::EdgeMade(status),
             // A status that cannot be given to a client again is no answer that can be kept.
             200..=599 => Self::Answer(status),
             _ => Self::NoAnswer,
+        }
+    }
+
+    /// What a page of the edge says about the origin: not reached, or no answer (rule 7.2).
+    #[must_use]
+    pub fn without_edge(self) -> Self {
+        let Self::EdgeMade(status) = self else {
+            return self;
+        };
+        if EDGE_STATUSES.contains(&(status, true)) {
+            Self::NotSent
+        } else {
+            Self::NoAnswer
         }
     }
 
@@ -40,6 +55,7 @@ impl Happened {
             Self::NoAnswer => table.no_answer,
             Self::Deadline => table.deadline,
             Self::BrokenOff => table.broken_off,
+            Self::EdgeMade(status) => table.edge(status),
             Self::Answer(status) => table.status(status),
         }
     }

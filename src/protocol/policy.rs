@@ -3,11 +3,13 @@
 //! [`Policy::parse`] takes the text of a policy and the texts of the contracts to plain, checked data. The same code runs
 //! in `build.rs`, where an error ends the build, and in the Worker, once per isolate (rules 10.1 and 10.3).
 
+mod cors;
 mod limits;
 mod origin;
 mod routes;
 mod template;
 
+pub use cors::Cors;
 pub use limits::{KvMode, LedgerRules, Limits, ResponseRules};
 pub use origin::Origin;
 pub use routes::{Deliver, Dispatch, Route};
@@ -26,6 +28,8 @@ pub struct Policy {
     pub responses: ResponseRules,
     /// What is refused for its size.
     pub limits: Limits,
+    /// Which sites may read what the gateway itself answers.
+    pub cors: Cors,
     /// The routes, in the order of the file; never empty.
     pub routes: Vec<Route>,
 }
@@ -53,6 +57,7 @@ impl Policy {
             ledger: limits::ledger(&top.table("ledger")),
             responses: limits::responses(&top.table("responses")),
             limits: limits::limits(&top.table("limits")),
+            cors: cors::cors(&top.table("cors")),
             routes: routes::read(&top, layer, contracts, &report),
         };
         top.end();

@@ -1,5 +1,6 @@
 //! The answer that a client sees, built from a record (docs/protocol.md §9).
 
+pub use super::code::Status;
 use super::contract::{Contract, RequestId};
 use super::headers::Headers;
 use super::record::{REQUEST_ID, Record, Sorted};
@@ -13,37 +14,6 @@ pub struct Head {
     pub status: u16,
     /// All headers, but those that the runtime writes by itself.
     pub headers: Headers,
-}
-
-/// The value of `Idempotency-Status` (rule 9.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// This request was executed.
-    Fresh,
-    /// This request was answered from a record.
-    Replayed,
-    /// Another attempt is at work.
-    Running,
-    /// The key belongs to another request.
-    Mismatch,
-    /// Nobody can tell whether the operation happened.
-    Unknown,
-    /// The operation happened; its answer was not kept.
-    Spent,
-}
-
-impl Status {
-    /// As sent.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Fresh => "fresh",
-            Self::Replayed => "replayed",
-            Self::Running => "running",
-            Self::Mismatch => "mismatch",
-            Self::Unknown => "unknown",
-            Self::Spent => "spent",
-        }
-    }
 }
 
 /// Whether a body may stand behind this status (rule 9.5; RFC 9110 §15).

@@ -14,7 +14,7 @@ const DOMAIN: &str = "reprise/claim/1";
 pub fn is_anonymous(rules: &ScopeRules, request: &Inbound) -> bool {
     let mut headers = rules.parts.iter().filter_map(|part| match part {
         ScopePart::Header(name) => Some(request.headers.has(name)),
-        ScopePart::Host | ScopePart::Path | ScopePart::Literal(_) => None,
+        _ => None,
     });
     headers.clone().next().is_some() && !headers.any(|present| present)
 }
@@ -28,6 +28,18 @@ pub fn claim_id(rules: &ScopeRules, request: &Inbound, route: &str, key: &Key) -
                 let value = request.headers.get(name);
                 hasher.part("header", Some(name.as_bytes()));
                 hasher.part("value", value.map(str::as_bytes))
+            }
+            ScopePart::Claim(name) => {
+                let value = request.headers.get("authorization");
+                hasher.part("claim", Some(name.as_bytes()));
+                hasher.part("credential", value.map(str::as_bytes))
+            }
+            ScopePart::Query(name) => hasher.part("query", Some(name.as_bytes())),
+            ScopePart::Method => hasher.part("method", Some(request.method.as_bytes())),
+            ScopePart::Target => {
+                let path = request.normalised_path();
+                hasher.part("target", Some(path.as_bytes()));
+                hasher.part("query", request.query.as_deref().map(str::as_bytes))
             }
             ScopePart::Host => hasher.part("host", Some(request.host.as_bytes())),
             ScopePart::Path => hasher.part("path", Some(route.as_bytes())),

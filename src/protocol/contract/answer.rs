@@ -1,11 +1,13 @@
 //! The tables of a contract about the answer: what a refusal says, what a replay carries, how long a claim is kept.
 
-use super::headers::{deny_list, own_header};
+use super::errors::allow_words;
+use super::headers::{DENIED, name_list, own_header};
+use super::parts::pointer;
 use super::section::{Located, Section};
 use super::{
-    AfterExpiry, Authority, ErrorTemplate, GatewayRules, KeyToOrigin, LeaseOver, LedgerDown,
-    Marker, MismatchRetry, MismatchRules, ReplayRules, ReplayStatus, RequestId, RetentionFrom,
-    RetentionRules, RunningAnswer, RunningRules, Signals, UnknownRules, WhileRunning,
+    AfterExpiry, AuthorityRules, GatewayRules, KeyToOrigin, LeaseOver, LedgerDown, Marker,
+    MismatchRetry, MismatchRules, NamePattern, Recorded, ReplayRules, ReplayStatus, RequestId,
+    RetentionFrom, RetentionRules, RunningRules, Signals, UnknownRules, WhileRunning,
 };
 
 /// Reads `[mismatch]`.
@@ -14,67 +16,69 @@ pub fn mismatch(mismatch: &Section<'_>) -> MismatchRules {
         ("new-key", MismatchRetry::NewKey),
         ("never", MismatchRetry::Never),
     ];
-    let order = [("mismatch-first", WhileRunning::MismatchFirst)];
-    let later = [("running-first", "the answer of the running attempt wins")];
+    let order = [
+        ("mismatch-first", WhileRunning::MismatchFirst),
+        ("running-first", WhileRunning::RunningFirst),
+    ];
     let rules = MismatchRules {
         status: refusal_status(mismatch, 422),
         retry: mismatch.choice("retry", MismatchRetry::NewKey, &retry, &[]),
-        while_running: mismatch.choice(
-            "while_running",
-            WhileRunning::MismatchFirst,
-            &order,
-            &later,
-        ),
+        while_running: mismatch.choice("while_running", WhileRunning::MismatchFirst, &order, &[]),
+        explain: mismatch.flag("explain", true),
+        resource: mismatch
+            .text("resource")
+            .and_then(|text| pointer(mismatch, "resource", &text)),
     };
-    own_words(mismatch);
+    allow_words(mismatch);
     mismatch.end();
     rules
 }
 
+/// The longest wait, in seconds: with the call to the ledger it stays below what clients and the edge wait for an answer.
+const LONGEST_WAIT: i64 = 25;
+
 /// Reads `[running]`.
 pub fn running(running: &Section<'_>) -> RunningRules {
-    let later = [("wait", "waiting for the first attempt")];
+    let waits = running.choice("answer", false, &[("refuse", false), ("wait", true)], &[]);
+    let own = running.number("wait_seconds", 1..=LONGEST_WAIT, SECONDS, 10);
+    if !waits && running.get("wait_seconds").is_some() {
+        let wrong = "has no effect: the answer is \"refuse\"".to_owned();
+        let mend = "write answer = \"wait\"; wait_cap_seconds alone lets clients ask for a wait";
+        running.refuse("wait_seconds", own.place, wrong, mend);
+    }
+    let wait = if waits { own.value } else { 0 };
+    let cap = running.number("wait_cap_seconds", 0..=LONGEST_WAIT, SECONDS, wait);
     let rules = RunningRules {
-        answer: running.choice(
-            "answer",
-            RunningAnswer::Refuse,
-            &[("refuse", RunningAnswer::Refuse)],
-            &later,
-        ),
+        wait_ms: milliseconds(wait),
+        wait_cap_ms: milliseconds(cap.value),
         status: refusal_status(running, 409),
-        retry_after_s: u32::try_from(
-            running
-                .number("retry_after", 1..=60, "a whole number of seconds", 2)
-                .value,
-        )
-        .unwrap_or(2),
+        retry_after_s: u32::try_from(running.number("retry_after", 1..=60, SECONDS, 2).value)
+            .unwrap_or(2),
     };
-    own_words(running);
-    let mend = "use answer = \"refuse\", and leave it out";
-    running.later("wait_seconds", "waiting for the first attempt", mend);
-    running.later("wait_cap_seconds", "a cap for `Prefer: wait`", mend);
-    running.later(
-        "hints",
-        "a hint beside Retry-After (x-should-retry, retry-after-ms)",
-        "leave it out",
-    );
+    allow_words(running);
     running.end();
     rules
 }
 
+const SECONDS: &str = "a whole number of seconds";
+
+fn milliseconds(seconds: i64) -> u64 {
+    u64::try_from(seconds)
+        .unwrap_or_default()
+        .saturating_mul(1000)
+}
+
 /// Reads `[unknown]`.
 pub fn unknown(unknown: &Section<'_>) -> UnknownRules {
-    let later = [("run-again", "running an operation again that may have run")];
+    let words = [
+        ("hold", LeaseOver::Hold),
+        ("run-again", LeaseOver::RunAgain),
+    ];
     let rules = UnknownRules {
         status: refusal_status(unknown, 409),
-        lease_over: unknown.choice(
-            "lease_over",
-            LeaseOver::Hold,
-            &[("hold", LeaseOver::Hold)],
-            &later,
-        ),
+        lease_over: unknown.choice("lease_over", LeaseOver::Hold, &words, &[]),
     };
-    own_words(unknown);
+    allow_words(unknown);
     unknown.end();
     rules
 }
@@ -84,62 +88,89 @@ fn refusal_status(section: &Section<'_>, default: u16) -> u16 {
     u16::try_from(status.value).unwrap_or(default)
 }
 
-/// The wording of a refusal is the gateway's until error templates (E1) are there.
-fn own_words(section: &Section<'_>) {
-    section.later(
-        "code",
-        "a code of the contract's own",
-        "leave it out: docs/reference/refusals.md lists the codes",
-    );
-    section.later("message", "a message of the contract's own", "leave it out");
-}
-
 /// Reads `[replay]`.
 pub fn replay(replay: &Section<'_>) -> ReplayRules {
     let request_id = [
         ("fresh", RequestId::Fresh),
         ("verbatim", RequestId::Verbatim),
     ];
-    let mut deny = deny_list(replay, "deny").unwrap_or_else(|| {
-        replay.missing(
-            "deny",
-            "list the headers that are not replayed, as contracts/ietf.toml does; [] denies none",
-        );
-        Vec::new()
-    });
-    deny.extend(deny_list(replay, "deny_also").unwrap_or_default());
-    deny.sort();
-    deny.dedup();
     let rules = ReplayRules {
         status: status_of_replay(replay),
-        deny,
+        recorded: recorded(replay),
         marker: marker(&replay.table("marker")),
         request_id: replay.choice("request_id", RequestId::Fresh, &request_id, &[]),
     };
-    replay.later(
-        "allow",
-        "a list of the only headers to replay",
-        "use deny and deny_also",
-    );
     replay.end();
     rules
 }
 
-/// `status` is a word today and would be a table (`{ 201 = 200 }`) for a mapped one (R1).
+fn recorded(replay: &Section<'_>) -> Recorded {
+    let (deny, also) = (name_list(replay, "deny"), name_list(replay, "deny_also"));
+    if let Some(allow) = name_list(replay, "allow") {
+        if deny.is_some() || also.is_some() {
+            let place = replay.find("allow").or_outer(replay.find("deny"));
+            let wrong =
+                "names the only headers to replay; deny and deny_also have no effect beside it";
+            replay.refuse("allow", place, wrong.to_owned(), "keep one of them");
+        }
+        return Recorded::Only(allow);
+    }
+    let mut deny = deny.unwrap_or_else(|| DENIED.map(NamePattern::new).to_vec());
+    deny.extend(also.unwrap_or_default());
+    deny.sort();
+    deny.dedup();
+    Recorded::AllBut(deny)
+}
+
+/// The word "same", or a table from statuses to statuses (R1): `{ 201 = 200 }`.
 fn status_of_replay(replay: &Section<'_>) -> ReplayStatus {
-    if replay
+    let mapped = replay
         .get("status")
-        .is_some_and(|entry| entry.value.is_table())
-    {
-        replay.later("status", "a mapped status", "use \"same\"");
+        .is_some_and(|entry| entry.value.is_table());
+    if !mapped {
+        let same = [("same", ())];
+        replay.choice("status", (), &same, &[]);
         return ReplayStatus::Same;
     }
-    replay.choice(
-        "status",
-        ReplayStatus::Same,
-        &[("same", ReplayStatus::Same)],
-        &[],
-    )
+    let table = replay.table("status");
+    let mut statuses = Vec::new();
+    for name in table.names() {
+        let from = name
+            .value
+            .parse::<u16>()
+            .ok()
+            .filter(|status| (200..=599).contains(status));
+        let to = table
+            .get(name.value)
+            .and_then(|entry| table.in_range(name.value, &entry, 200..=599, "a status"));
+        match (from, to.and_then(|to| u16::try_from(to).ok())) {
+            (Some(from), Some(to)) if has_body(from) == has_body(to) => statuses.push((from, to)),
+            (Some(_), Some(_)) => {
+                let wrong = "one of the two statuses has no body".to_owned();
+                table.refuse(
+                    name.value,
+                    name.place,
+                    wrong,
+                    "map it to a status of its kind",
+                );
+            }
+            (None, _) => {
+                let wrong = "is not a status".to_owned();
+                table.refuse(
+                    name.value,
+                    name.place,
+                    wrong,
+                    "a status from 200 to 599 is meant, such as { 201 = 200 }",
+                );
+            }
+            (_, None) => {}
+        }
+    }
+    ReplayStatus::Mapped(statuses)
+}
+
+fn has_body(status: u16) -> bool {
+    !matches!(status, 204 | 205 | 304)
 }
 
 fn marker(marker: &Section<'_>) -> Marker {
@@ -168,7 +199,8 @@ fn marker(marker: &Section<'_>) -> Marker {
     rules
 }
 
-fn field_value(section: &Section<'_>, name: &'static str) -> Option<String> {
+/// The text of a field that ends up in a header or an error.
+pub fn field_value(section: &Section<'_>, name: &'static str) -> Option<String> {
     let text: Located<'_, &str> = section.text(name)?;
     let plain = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
     if text.value.is_empty() || text.value.trim() != text.value || !text.value.bytes().all(plain) {
@@ -184,16 +216,44 @@ fn field_value(section: &Section<'_>, name: &'static str) -> Option<String> {
 }
 
 /// Reads `[authority]`.
-pub fn authority(authority: &Section<'_>) -> Authority {
-    let later = [("origin", "asking the origin before a replay")];
-    let ask = authority.choice("ask", Authority::None, &[("none", Authority::None)], &later);
-    authority.later(
-        "request",
-        "asking the origin before a replay",
-        "leave it out",
-    );
+pub fn authority(authority: &Section<'_>) -> AuthorityRules {
+    let asks = authority.choice("ask", false, &[("none", false), ("origin", true)], &[]);
+    let request = authority.text("request");
+    let rules = if asks {
+        let mend =
+            "write a request that needs the caller's credentials, such as request = \"GET /v1/me\"";
+        authority.missing("request", mend);
+        request.map_or(AuthorityRules::None, |text| {
+            question(authority, &text, mend)
+        })
+    } else {
+        if let Some(text) = request {
+            let wrong = "has no effect: nobody is asked".to_owned();
+            authority.refuse("request", text.place, wrong, "write ask = \"origin\" too");
+        }
+        AuthorityRules::None
+    };
     authority.end();
-    ask
+    rules
+}
+
+fn question(authority: &Section<'_>, text: &Located<'_, &str>, mend: &str) -> AuthorityRules {
+    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+    match text.value.split_once(' ') {
+        Some((method @ ("GET" | "HEAD"), target))
+            if target.starts_with('/') && target.bytes().all(plain) =>
+        {
+            AuthorityRules::Origin {
+                method: method.to_owned(),
+                target: target.to_owned(),
+            }
+        }
+        _ => {
+            let wrong = format!("{:?} is no request that could be asked safely", text.value);
+            authority.refuse("request", text.place, wrong, mend);
+            AuthorityRules::None
+        }
+    }
 }
 
 /// Reads `[retention]`.
@@ -203,66 +263,43 @@ pub fn retention(retention: &Section<'_>) -> RetentionRules {
         ("first-sight", RetentionFrom::FirstSight),
         ("completion", RetentionFrom::Completion),
     ];
-    let later = [("refuse", "refusing an expired key for a while")];
-    let seconds = retention.number("seconds", 60..=30 * DAY, "a whole number of seconds", DAY);
+    let seconds = retention.number("seconds", 60..=30 * DAY, SECONDS, DAY);
+    let refuses = retention.choice("after", false, &[("new", false), ("refuse", true)], &[]);
+    let refused = retention.number("refuse_seconds", 1..=30 * DAY, SECONDS, DAY);
+    if !refuses && retention.get("refuse_seconds").is_some() {
+        let wrong = "has no effect: an expired key is new".to_owned();
+        let mend = "write after = \"refuse\" too";
+        retention.refuse("refuse_seconds", refused.place, wrong, mend);
+    }
     let rules = RetentionRules {
-        ms: u64::try_from(seconds.value)
-            .unwrap_or_default()
-            .saturating_mul(1000),
+        ms: milliseconds(seconds.value),
         from: retention.choice("from", RetentionFrom::FirstSight, &from, &[]),
-        after: retention.choice(
-            "after",
-            AfterExpiry::New,
-            &[("new", AfterExpiry::New)],
-            &later,
-        ),
+        after: if refuses {
+            AfterExpiry::Refuse(milliseconds(refused.value))
+        } else {
+            AfterExpiry::New
+        },
     };
     retention.end();
     rules
 }
 
-/// Reads `[errors]`.
-pub fn errors(errors: &Section<'_>) -> ErrorTemplate {
-    let now = [("problem+json", ErrorTemplate::ProblemJson)];
-    let own = "an error body of the contract's own";
-    let template = errors.choice(
-        "template",
-        ErrorTemplate::ProblemJson,
-        &now,
-        &[("own", own)],
-    );
-    errors.later("media_type", own, "leave it out");
-    errors.later("body", own, "leave it out");
-    errors.end();
-    template
-}
-
 /// Reads `[gateway]`.
 pub fn gateway(gateway: &Section<'_>) -> GatewayRules {
-    let unguarded = [("run-unguarded", "running without a ledger")];
-    let keys = [
-        ("derived", "a key derived from the claim"),
-        ("removed", "hiding the key from the origin"),
+    let down = [
+        ("refuse", LedgerDown::Refuse),
+        ("run-unguarded", LedgerDown::RunUnguarded),
     ];
+    let keys = [
+        ("as-it-came", KeyToOrigin::AsItCame),
+        ("derived", KeyToOrigin::Derived),
+        ("removed", KeyToOrigin::Removed),
+    ];
+    let signals = [("on", Signals::On), ("off", Signals::Off)];
     let rules = GatewayRules {
-        ledger_down: gateway.choice(
-            "ledger_down",
-            LedgerDown::Refuse,
-            &[("refuse", LedgerDown::Refuse)],
-            &unguarded,
-        ),
-        key_to_origin: gateway.choice(
-            "key_to_origin",
-            KeyToOrigin::AsItCame,
-            &[("as-it-came", KeyToOrigin::AsItCame)],
-            &keys,
-        ),
-        signals: gateway.choice(
-            "signals",
-            Signals::On,
-            &[("on", Signals::On)],
-            &[("off", "hiding what the gateway did")],
-        ),
+        ledger_down: gateway.choice("ledger_down", LedgerDown::Refuse, &down, &[]),
+        key_to_origin: gateway.choice("key_to_origin", KeyToOrigin::AsItCame, &keys, &[]),
+        signals: gateway.choice("signals", Signals::On, &signals, &[]),
     };
     gateway.end();
     rules

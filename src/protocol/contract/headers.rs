@@ -1,5 +1,6 @@
 //! Header names in a policy or a contract: their form, and those that are spoken for.
 
+use super::pattern::NamePattern;
 use super::problem::nearest;
 use super::section::{Located, Section};
 
@@ -87,13 +88,46 @@ pub fn own_header(section: &Section<'_>, field: &str, name: &Located<'_, &str>) 
     None
 }
 
-/// The headers of a deny-list, in lower case; a final `*` stands for any rest.
-pub fn deny_list(section: &Section<'_>, field: &'static str) -> Option<Vec<String>> {
+/// What describes the body of an answer, or says where to look for what it made: recorded under every list.
+pub const OF_THE_BODY: [&str; 4] = [
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "vary",
+];
+
+/// What is not recorded unless the contract says otherwise (rule 8.7): what holds for one exchange or one caller only, or
+/// would be stale.
+pub const DENIED: [&str; 20] = [
+    "set-cookie",
+    "set-cookie2",
+    "www-authenticate",
+    "proxy-authenticate",
+    "authentication-info",
+    "proxy-authentication-info",
+    "date",
+    "age",
+    "ratelimit*",
+    "x-ratelimit-*",
+    "x-rate-limit-*",
+    "cf-ray",
+    "cf-cache-status",
+    "alt-svc",
+    "nel",
+    "report-to",
+    "reporting-endpoints",
+    "server-timing",
+    "traceparent",
+    "tracestate",
+];
+
+/// A list of headers, in lower case; a final `*` stands for any rest.
+pub fn name_list(section: &Section<'_>, field: &'static str) -> Option<Vec<NamePattern>> {
     let mut names = Vec::new();
     for name in section.texts(field)?.value {
         let stem = name.value.strip_suffix('*').unwrap_or(name.value);
         if is_token(stem) && !stem.contains('*') {
-            names.push(name.value.to_ascii_lowercase());
+            names.push(NamePattern::new(name.value.to_ascii_lowercase()));
         } else {
             let mend =
                 "write a name, or the beginning of one and a final *, such as \"x-ratelimit-*\"";

@@ -31,9 +31,25 @@ pub struct OutcomeTable {
     pub broken_off: Outcome,
     /// The deadline passed first.
     pub deadline: Outcome,
+    /// The outcome of the statuses that the edge makes, in the order of [`EDGE_STATUSES`] (rule 7.2).
+    edge: [Outcome; EDGE_STATUSES.len()],
     /// What is kept of an answer that is too large to keep (O3; rule 8.2).
     pub too_large: TooLarge,
 }
+
+/// The statuses of Cloudflare's own error pages, and whether each says that the origin was not reached (platform
+/// documentation, "Cloudflare 5xx errors").
+pub const EDGE_STATUSES: [(u16, bool); 9] = [
+    (520, false),
+    (521, true),
+    (522, false),
+    (523, true),
+    (524, false),
+    (525, true),
+    (526, true),
+    (527, false),
+    (530, true),
+];
 
 /// What is kept of an answer that is too large to keep (O3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +76,15 @@ impl OutcomeTable {
     }
 }
 
+impl OutcomeTable {
+    /// The outcome of a page that the edge made with that status (rule 7.2); holds for a status that it does not make.
+    pub fn edge(&self, status: u16) -> Outcome {
+        let mut rows = EDGE_STATUSES.iter().zip(&self.edge);
+        rows.find(|((made, _), _)| *made == status)
+            .map_or(Outcome::Hold, |(_, outcome)| *outcome)
+    }
+}
+
 fn class_index(status: u16) -> Option<usize> {
     usize::from(status / 100)
         .checked_sub(2)
@@ -79,11 +104,16 @@ pub fn read(outcome: &Section<'_>) -> OutcomeTable {
     let words = [("release", Outcome::Release), ("hold", Outcome::Hold)];
     let later = [("store", "keeping the gateway's own error as the answer")];
     let event = |name, default| outcome.choice(name, default, &words, &later);
-    let table = OutcomeTable {
+    let (not_sent, no_answer) = (
+        event("not_sent", Outcome::Release),
+        event("no_answer", Outcome::Hold),
+    );
+    OutcomeTable {
         classes,
         exact,
-        not_sent: event("not_sent", Outcome::Release),
-        no_answer: event("no_answer", Outcome::Hold),
+        edge: edge(&outcome.table("edge"), not_sent, no_answer),
+        not_sent,
+        no_answer,
         broken_off: event("broken_off", Outcome::Hold),
         deadline: event("deadline", Outcome::Hold),
         too_large: outcome.choice(
@@ -92,14 +122,25 @@ pub fn read(outcome: &Section<'_>) -> OutcomeTable {
             &[("keep-head", TooLarge::KeepHead)],
             &[],
         ),
-    };
-    outcome.later(
-        "never_store",
-        "a predicate over request and answer (axis O2)",
-        "list statuses in store and release",
-    );
-    outcome.end();
-    table
+    }
+}
+
+/// Reads `[outcome.edge]`; what it leaves out is as `not_sent` or `no_answer`.
+fn edge(
+    edge: &Section<'_>,
+    not_sent: Outcome,
+    no_answer: Outcome,
+) -> [Outcome; EDGE_STATUSES.len()] {
+    const NAMES: [&str; EDGE_STATUSES.len()] = [
+        "520", "521", "522", "523", "524", "525", "526", "527", "530",
+    ];
+    let words = [("release", Outcome::Release), ("hold", Outcome::Hold)];
+    let mut outcomes = EDGE_STATUSES.map(|(_, unsent)| if unsent { not_sent } else { no_answer });
+    for (name, outcome) in NAMES.into_iter().zip(&mut outcomes) {
+        *outcome = edge.choice(name, *outcome, &words, &[]);
+    }
+    edge.end();
+    outcomes
 }
 
 /// One status or class in one of the three lists.

@@ -8,10 +8,18 @@ use super::section::{Located, Section};
 pub enum ScopePart {
     /// `header:NAME`: the value of that header; the name in lower case.
     Header(String),
+    /// `claim:NAME`: that claim of the JWT in `Authorization` (RFC 7519 §4); the credential itself where it is no such token.
+    Claim(String),
+    /// `query:NAME`: the value of that parameter.
+    Query(String),
     /// `host`: the request's host (rule 3.4).
     Host,
+    /// `method`: the request's method.
+    Method,
     /// `path`: the path template of the route.
     Path,
+    /// `target`: the normalised path, and the query.
+    Target,
     /// `literal:TEXT`: a constant, such as the name of an environment.
     Literal(String),
 }
@@ -37,8 +45,23 @@ pub enum FingerprintPart {
     BodyExact,
 }
 
-const SCOPE_NOW: [&str; 4] = ["header:authorization", "host", "path", "literal:TEXT"];
-const SCOPE_LATER: [(&str, &str); 1] = [("claim:", "a claim of a JWT")];
+impl ScopePart {
+    /// Whether the part tells who is asking, and not what for.
+    pub fn is_credential(&self) -> bool {
+        matches!(self, Self::Header(_) | Self::Claim(_) | Self::Query(_))
+    }
+}
+
+const SCOPE: [&str; 8] = [
+    "header:authorization",
+    "claim:NAME",
+    "query:NAME",
+    "host",
+    "method",
+    "path",
+    "target",
+    "literal:TEXT",
+];
 
 const FINGERPRINT_NOW: [&str; 8] = [
     "method",
@@ -81,18 +104,17 @@ pub fn scope_parts(section: &Section<'_>) -> Vec<ScopePart> {
 fn scope_part(section: &Section<'_>, word: &Located<'_, &str>) -> Option<ScopePart> {
     match (word.value, word.value.split_once(':')) {
         ("host", _) => Some(ScopePart::Host),
+        ("method", _) => Some(ScopePart::Method),
         ("path", _) => Some(ScopePart::Path),
+        ("target", _) => Some(ScopePart::Target),
         (_, Some(("header", name))) => header(section, word, name).map(ScopePart::Header),
         (_, Some(("literal", text))) if !text.is_empty() => {
             Some(ScopePart::Literal(text.to_owned()))
         }
-        // A claim of a credential stands in for the credential; the other parts are no substitute for it.
-        (_, Some(("claim", _))) => {
-            section.refuse_word("parts", word, &["header:authorization"], &SCOPE_LATER);
-            None
-        }
+        (_, Some(("claim", name))) if !name.is_empty() => Some(ScopePart::Claim(name.to_owned())),
+        (_, Some(("query", name))) if !name.is_empty() => Some(ScopePart::Query(name.to_owned())),
         _ => {
-            section.refuse_word("parts", word, &SCOPE_NOW, &SCOPE_LATER);
+            section.refuse_word("parts", word, &SCOPE, &[]);
             None
         }
     }
@@ -157,6 +179,22 @@ fn fingerprint_part(section: &Section<'_>, word: &Located<'_, &str>) -> Option<F
             return None;
         }
     })
+}
+
+/// A JSON pointer (RFC 6901 §3), or `None` after reporting that it is none.
+pub fn pointer(
+    section: &Section<'_>,
+    field: &'static str,
+    text: &Located<'_, &str>,
+) -> Option<String> {
+    let escaped = |rest: &str| rest.starts_with('0') || rest.starts_with('1');
+    let valid = text.value.starts_with('/') && text.value.split('~').skip(1).all(escaped);
+    if !valid {
+        let mend = "a JSON pointer (RFC 6901) is meant, such as \"/metadata/sent_at\"; ~ is written ~0 and / in a name ~1";
+        let wrong = format!("{:?} is no JSON pointer to a member", text.value);
+        section.refuse(field, text.place, wrong, mend);
+    }
+    valid.then(|| text.value.to_owned())
 }
 
 fn header(section: &Section<'_>, word: &Located<'_, &str>, name: &str) -> Option<String> {

@@ -3,9 +3,11 @@
 //! `request`, `answer` and `outcome` have one function per table. A value of an axis that this version does not implement is
 //! named there, with what it means, and refused (rule 10.2).
 
-use super::headers::methods;
+use super::errors::errors;
+use super::headers::{methods, own_header};
+use super::never_store::never_store;
 use super::section::Section;
-use super::{Contract, FingerprintPart, ScopePart, answer, outcome, request};
+use super::{AuthorityRules, Contract, FingerprintPart, ScopePart, answer, outcome, request};
 
 /// What stands at the top of a contract, and in a route that overrides it.
 pub const CONTRACT_FIELDS: [&str; 13] = [
@@ -31,6 +33,7 @@ pub fn read(name: &str, top: &Section<'_>) -> Contract {
         .text("source")
         .map_or("", |source| source.value)
         .to_owned();
+    let outcome = top.table("outcome");
     let contract = Contract {
         name: name.to_owned(),
         source,
@@ -41,15 +44,37 @@ pub fn read(name: &str, top: &Section<'_>) -> Contract {
         mismatch: answer::mismatch(&top.table("mismatch")),
         running: answer::running(&top.table("running")),
         unknown: answer::unknown(&top.table("unknown")),
-        outcome: outcome::read(&top.table("outcome")),
+        outcome: outcome::read(&outcome),
+        never_store: never_store(&outcome),
+        control_header: control_header(&outcome),
         replay: answer::replay(&top.table("replay")),
         authority: answer::authority(&top.table("authority")),
         retention: answer::retention(&top.table("retention")),
-        errors: answer::errors(&top.table("errors")),
+        errors: errors(top),
         gateway: answer::gateway(&top.table("gateway")),
     };
+    outcome.end();
     key_header_stands_alone(top, &contract);
+    claims_are_vouched_for(top, &contract);
     contract
+}
+
+fn control_header(outcome: &Section<'_>) -> Option<String> {
+    let name = outcome.text("control_header")?;
+    own_header(outcome, "control_header", &name)
+}
+
+/// The gateway does not check the signature of a token: a claim in it is what anybody wrote there, until the origin has
+/// taken the token.
+fn claims_are_vouched_for(top: &Section<'_>, contract: &Contract) {
+    let claims = |part: &ScopePart| matches!(part, ScopePart::Claim(_));
+    if contract.authority == AuthorityRules::None && contract.scope.parts.iter().any(claims) {
+        let wrong =
+            "a claim tells callers apart, and nobody checks the token's signature before a replay";
+        let place = top.find("scope.parts").or_outer(top.find("authority.ask"));
+        let mend = "add [authority] with ask = \"origin\" and a request that needs the token, such as request = \"GET /v1/me\"";
+        top.refuse("scope.parts", place, wrong.to_owned(), mend);
+    }
 }
 
 /// The key is no part of what it is compared with, nor of what says whose it is; and the marker is not the key.

@@ -1,10 +1,12 @@
 //! The tables of a contract about the request: `[key]`, `[scope]`, `[fingerprint]`.
 
+use super::errors::allow_words;
 use super::headers::own_header;
 use super::parts;
 use super::section::Section;
 use super::{
-    Anonymous, FingerprintRules, KeyRules, KeySyntax, LengthUnit, Malformed, Missing, ScopeRules,
+    Anonymous, FingerprintRules, KeyRules, KeySyntax, LengthUnit, Malformed, Missing, Pattern,
+    ScopeRules,
 };
 
 /// Reads `[key]`.
@@ -45,24 +47,23 @@ pub fn key(key: &Section<'_>) -> KeyRules {
         ("characters", LengthUnit::Characters),
         ("bytes", LengthUnit::Bytes),
     ];
-    let absent = [("absent", "a malformed key counts as none")];
     let rules = KeyRules {
         header,
         aliases,
-        syntax: key.choice(
-            "syntax",
-            KeySyntax::Either,
-            &syntax,
-            &[("pattern", "a regular expression")],
-        ),
+        syntax: key.choice("syntax", KeySyntax::Either, &syntax, &[]),
         min,
         max,
+        pattern: pattern(key),
+        echo: key.flag("echo", false),
+        first_sent: key
+            .text("first_sent")
+            .and_then(|name| own_header(key, "first_sent", &name)),
         unit: key.choice("unit", LengthUnit::Characters, &units, &[]),
         malformed: key.choice(
             "malformed",
             Malformed::Refuse,
-            &[("refuse", Malformed::Refuse)],
-            &absent,
+            &[("refuse", Malformed::Refuse), ("absent", Malformed::Absent)],
+            &[],
         ),
         missing: key.choice(
             "missing",
@@ -71,9 +72,23 @@ pub fn key(key: &Section<'_>) -> KeyRules {
             &[],
         ),
     };
-    key.later("pattern", "a pattern for keys", "use syntax, min and max");
+    allow_words(key);
     key.end();
     rules
+}
+
+fn pattern(key: &Section<'_>) -> Option<Pattern> {
+    let text = key.text("pattern")?;
+    let refuse = |wrong: String| {
+        let wrong = format!("is no regular expression: {wrong}");
+        key.refuse(
+            "pattern",
+            text.place,
+            wrong,
+            "write it as for the crate regex-lite, such as \"[0-9a-f-]{36}\"",
+        );
+    };
+    Pattern::parse(text.value).map_err(refuse).ok()
 }
 
 fn key_length(key: &Section<'_>) -> (usize, usize) {
@@ -122,11 +137,17 @@ pub fn fingerprint(fingerprint: &Section<'_>) -> FingerprintRules {
     } else {
         Vec::new()
     };
-    fingerprint.later(
-        "exclude",
-        "excluding members of a JSON body",
-        "leave it out: the whole body is compared",
-    );
+    let exclude = fingerprint
+        .texts("exclude")
+        .map_or_else(Vec::new, |list| list.value);
+    let exclude = exclude
+        .iter()
+        .filter_map(|text| parts::pointer(fingerprint, "exclude", text))
+        .collect();
     fingerprint.end();
-    FingerprintRules { compare, parts }
+    FingerprintRules {
+        compare,
+        parts,
+        exclude,
+    }
 }

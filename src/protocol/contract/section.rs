@@ -17,7 +17,7 @@ pub struct Section<'a> {
     path: String,
     layers: Vec<Layer<'a>>,
     home: Place<'a>,
-    known: RefCell<Vec<&'static str>>,
+    known: RefCell<Vec<&'a str>>,
     report: &'a Report,
 }
 
@@ -58,7 +58,7 @@ impl<'a> Section<'a> {
     }
 
     /// The table `name` within this one; an empty one where no layer has it.
-    pub fn table(&self, name: &'static str) -> Section<'a> {
+    pub fn table(&self, name: &'a str) -> Section<'a> {
         self.know(name);
         let mut layers = Vec::new();
         for layer in &self.layers {
@@ -93,7 +93,7 @@ impl<'a> Section<'a> {
     }
 
     /// The tables of the array `name` (`[[name]]`), each as a layer of its own.
-    pub fn tables(&self, name: &'static str) -> Vec<Layer<'a>> {
+    pub fn tables(&self, name: &'a str) -> Vec<Layer<'a>> {
         let Some((entry, Layer { source, rank, .. })) = self.entry(name) else {
             return Vec::new();
         };
@@ -117,14 +117,40 @@ impl<'a> Section<'a> {
         layers
     }
 
+    /// One table of the array `name`, as a section of its own.
+    pub fn item(&self, name: &str, layer: Layer<'a>) -> Section<'a> {
+        Section {
+            path: self.field(name),
+            home: layer.source.place(layer.offset, layer.rank),
+            layers: vec![layer],
+            known: RefCell::default(),
+            report: self.report,
+        }
+    }
+
+    /// The names of all fields that are there, each where it wins; for a table whose names are data.
+    pub fn names(&self) -> Vec<Located<'a, &'a str>> {
+        let mut names: Vec<Located<'a, &'a str>> = Vec::new();
+        for layer in &self.layers {
+            for key in layer.table.keys() {
+                let value: &str = key.get_ref();
+                if names.iter().all(|name| name.value != value) {
+                    let place = layer.source.place(key.span().start, layer.rank);
+                    names.push(Located { value, place });
+                }
+            }
+        }
+        names
+    }
+
     /// A string, where there is one.
-    pub fn text(&self, name: &'static str) -> Option<Located<'a, &'a str>> {
+    pub fn text(&self, name: &'a str) -> Option<Located<'a, &'a str>> {
         let entry = self.get(name)?;
         self.as_text(name, &entry)
     }
 
     /// A list of strings, each with its own place; `None` where there is none, or something else in it.
-    pub fn texts(&self, name: &'static str) -> Option<Located<'a, Vec<Located<'a, &'a str>>>> {
+    pub fn texts(&self, name: &'a str) -> Option<Located<'a, Vec<Located<'a, &'a str>>>> {
         let list = self.values(name)?;
         let texts: Vec<_> = list
             .value
@@ -138,7 +164,7 @@ impl<'a> Section<'a> {
     }
 
     /// A list of values of any type, where there is one.
-    pub fn values(&self, name: &'static str) -> Option<Located<'a, Vec<Entry<'a>>>> {
+    pub fn values(&self, name: &'a str) -> Option<Located<'a, Vec<Entry<'a>>>> {
         let (entry, Layer { source, rank, .. }) = self.entry(name)?;
         let DeValue::Array(items) = entry.value else {
             self.wrong_type(name, entry.place, entry.value, "a list");
@@ -159,7 +185,7 @@ impl<'a> Section<'a> {
     }
 
     /// `true` or `false`.
-    pub fn flag(&self, name: &'static str, default: bool) -> bool {
+    pub fn flag(&self, name: &'a str, default: bool) -> bool {
         let Some(entry) = self.get(name) else {
             return default;
         };
@@ -172,7 +198,7 @@ impl<'a> Section<'a> {
     /// An integer within `range`; `meant` says what it is ("a whole number of seconds").
     pub fn number(
         &self,
-        name: &'static str,
+        name: &'a str,
         range: RangeInclusive<i64>,
         meant: &str,
         default: i64,
@@ -220,7 +246,7 @@ impl<'a> Section<'a> {
     /// One of the words `now`; the words `later` are known, with what they mean, and refused (rule 10.2).
     pub fn choice<T: Copy>(
         &self,
-        name: &'static str,
+        name: &'a str,
         default: T,
         now: &[(&str, T)],
         later: &[(&str, &str)],
@@ -270,23 +296,15 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A field that the schema knows and this version does not implement: refused where it is written (rule 10.2).
-    pub fn later(&self, name: &'static str, meaning: &str, mend: &str) {
-        if let Some(entry) = self.get(name) {
-            let wrong = format!("{meaning} is not implemented in this version");
-            self.refuse(name, entry.place, wrong, mend);
-        }
-    }
-
     /// Reports a field that must be there, unless it is: what is wrong with it then is reported already.
-    pub fn missing(&self, name: &'static str, mend: &str) {
+    pub fn missing(&self, name: &'a str, mend: &str) {
         if self.get(name).is_none() {
             self.refuse(name, self.home, "is missing".to_owned(), mend);
         }
     }
 
     /// Takes names as known that another reader of the same table asks for.
-    pub fn allow(&self, names: &[&'static str]) {
+    pub fn allow(&self, names: &[&'a str]) {
         names.iter().for_each(|name| self.know(name));
     }
 
@@ -335,11 +353,11 @@ impl<'a> Section<'a> {
     }
 
     /// The value of the winning layer.
-    pub fn get(&self, name: &'static str) -> Option<Entry<'a>> {
+    pub fn get(&self, name: &'a str) -> Option<Entry<'a>> {
         self.entry(name).map(|(entry, _)| entry)
     }
 
-    fn entry(&self, name: &'static str) -> Option<(Entry<'a>, Layer<'a>)> {
+    fn entry(&self, name: &'a str) -> Option<(Entry<'a>, Layer<'a>)> {
         self.know(name);
         let mut layers = self.layers.iter();
         let (layer, value) = layers.find_map(|layer| Some((*layer, layer.table.get(name)?)))?;
@@ -348,7 +366,7 @@ impl<'a> Section<'a> {
         Some((Located { value, place }, layer))
     }
 
-    fn know(&self, name: &'static str) {
+    fn know(&self, name: &'a str) {
         let mut known = self.known.borrow_mut();
         if !known.contains(&name) {
             known.push(name);
