@@ -19,7 +19,9 @@
 
 use std::fmt::Debug;
 
-use reprise::protocol::claim::{AttemptId, Begin, Begun, ClaimId, Ending, Settle, Settled};
+use reprise::protocol::claim::{
+    AttemptId, Begin, Begun, ClaimId, Ending, ScopeId, Settle, Settled,
+};
 use reprise::protocol::compiled;
 use reprise::protocol::contract::Contract;
 use reprise::protocol::digest::hex;
@@ -146,6 +148,7 @@ fn rule_4_1_without_a_comparison_all_fingerprints_are_this_one() {
 const CLAIM: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 const ATTEMPT: &str = "02020202020202020202020202020202";
 const PRINT: &str = "0303030303030303030303030303030303030303030303030303030303030303";
+const SCOPE: &str = "05050505050505050505050505050505";
 /// 1 700 000 000 000 ms and a day later.
 const SEEN: &str = "80d095ffbc31";
 const EXPIRES: &str = "8088afa8bd31";
@@ -235,16 +238,26 @@ fn calls() -> Vec<(Call, String)> {
         fingerprint: print(),
         lease_ms: 90_000,
         retention_ms: 86_400_000,
+        scope: ScopeId::new([5; 16]),
+        wait_ms: 10_000,
+        run_again: true,
+        running_first: false,
+        refuse_expired_ms: 3_600_000,
+        sketch: b"sk".to_vec(),
+        tell_record: true,
     });
     let store = settle(Ending::Store {
         record: b"rec".to_vec(),
         expires_at: expires(),
     });
     vec![
-        (begin, format!("0100{CLAIM}{ATTEMPT}{PRINT}90bf0580b89929")),
-        (store, format!("0101{CLAIM}{ATTEMPT}0003726563{EXPIRES}")),
-        (settle(Ending::Release), format!("0101{CLAIM}{ATTEMPT}01")),
-        (settle(Ending::Hold), format!("0101{CLAIM}{ATTEMPT}02")),
+        (
+            begin,
+            format!("0200{CLAIM}{ATTEMPT}{PRINT}90bf0580b89929{SCOPE}904e010080dddb0102736b01"),
+        ),
+        (store, format!("0201{CLAIM}{ATTEMPT}0003726563{EXPIRES}")),
+        (settle(Ending::Release), format!("0201{CLAIM}{ATTEMPT}01")),
+        (settle(Ending::Hold), format!("0201{CLAIM}{ATTEMPT}02")),
     ]
 }
 
@@ -261,26 +274,44 @@ fn answers() -> Vec<(Answer, String)> {
     };
     let running = Begun::Running {
         age_ms: 1_500,
+        lease_until: seen(),
         expires_at,
+    };
+    let mismatch = |record| Begun::Mismatch {
+        attempt,
+        expires_at,
+        sketch: b"sk".to_vec(),
+        record,
     };
     let unknown = Begun::Unknown {
         attempt,
         expires_at,
     };
+    let expired = Begun::Expired {
+        expired_at: seen(),
+        until: expires_at,
+    };
+    let begun = |begun, waited| Answer::Begun { begun, waited };
     vec![
-        (Answer::Begun(execute), format!("010000{SEEN}{EXPIRES}")),
+        (begun(execute, false), format!("020000{SEEN}{EXPIRES}00")),
         (
-            Answer::Begun(done),
-            format!("010001{ATTEMPT}{EXPIRES}03726563"),
+            begun(done, true),
+            format!("020001{ATTEMPT}{EXPIRES}0372656301"),
         ),
-        (Answer::Begun(running), format!("010002dc0b{EXPIRES}")),
+        (begun(running, true), format!("020002dc0b{SEEN}{EXPIRES}01")),
         (
-            Answer::Begun(Begun::Mismatch { expires_at }),
-            format!("010003{EXPIRES}"),
+            begun(mismatch(None), false),
+            format!("020003{ATTEMPT}{EXPIRES}02736b0000"),
         ),
-        (Answer::Begun(unknown), format!("010004{ATTEMPT}{EXPIRES}")),
-        (Answer::Settled(Settled::Recorded), "010100".to_owned()),
-        (Answer::Settled(Settled::Fenced), "010101".to_owned()),
+        (
+            begun(mismatch(Some(b"rec".to_vec())), false),
+            format!("020003{ATTEMPT}{EXPIRES}02736b010372656300"),
+        ),
+        (begun(unknown, false), format!("020004{ATTEMPT}{EXPIRES}00")),
+        (begun(expired, false), format!("020005{SEEN}{EXPIRES}00")),
+        (Answer::Settled(Settled::Recorded), "020100".to_owned()),
+        (Answer::Settled(Settled::Fenced), "020101".to_owned()),
+        (Answer::Again, "0202".to_owned()),
     ]
 }
 
@@ -335,13 +366,18 @@ fn every_variant_has_a_pin() {
         },
     };
     let answer = |answer: &Answer| match answer {
-        Answer::Begun(Begun::Execute { .. }) => 0,
-        Answer::Begun(Begun::Done { .. }) => 1,
-        Answer::Begun(Begun::Running { .. }) => 2,
-        Answer::Begun(Begun::Mismatch { .. }) => 3,
-        Answer::Begun(Begun::Unknown { .. }) => 4,
-        Answer::Settled(Settled::Recorded) => 5,
-        Answer::Settled(Settled::Fenced) => 6,
+        Answer::Begun { begun, .. } => match begun {
+            Begun::Execute { .. } => 0,
+            Begun::Done { .. } => 1,
+            Begun::Running { .. } => 2,
+            Begun::Mismatch { record: None, .. } => 3,
+            Begun::Mismatch { .. } => 4,
+            Begun::Unknown { .. } => 5,
+            Begun::Expired { .. } => 6,
+        },
+        Answer::Settled(Settled::Recorded) => 7,
+        Answer::Settled(Settled::Fenced) => 8,
+        Answer::Again => 9,
     };
     let called: Vec<u32> = calls().iter().map(|(message, _)| call(message)).collect();
     assert_eq!(called, [0, 1, 2, 3]);
@@ -349,5 +385,5 @@ fn every_variant_has_a_pin() {
         .iter()
         .map(|(message, _)| answer(message))
         .collect();
-    assert_eq!(answered, [0, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(answered, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 }

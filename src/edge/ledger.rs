@@ -2,9 +2,11 @@
 //!
 //! Every event is one turn of the event loop: the row is read, `protocol::claim` decides, one statement writes, and nothing is
 //! awaited in between. So no other request can come between the read and the write, although they are two statements; and the
-//! runtime holds the answer back until the write is durable (output gate). Nothing about a claim is kept in memory (rule 5.12).
+//! runtime holds the answer back until the write is durable (output gate). Nothing about a claim is kept in memory (rule 5.12),
+//! only who waits for one ([`Waiters`]).
 
 use super::clock;
+use super::waiting::Waiters;
 use crate::protocol::claim::{
     self, AttemptId, Begin, Begun, Claim, ClaimId, Settle, Settled, State as ClaimState, Write,
 };
@@ -17,7 +19,8 @@ use worker::{
     durable_object,
 };
 
-// No index on `expires_at`: it would cost two more written rows for every request, and a sweep that scans costs only reads.
+// The table as version 0.1 made it. No index on `expires_at`: it would cost two more written rows for every request, and a
+// sweep that scans costs only reads.
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS claims (
   id BLOB PRIMARY KEY,
@@ -29,6 +32,12 @@ CREATE TABLE IF NOT EXISTS claims (
   expires_at INTEGER NOT NULL,
   record BLOB
 ) WITHOUT ROWID";
+
+/// What later versions have added. Every new shard adds them too, so that a shard of before is nothing special.
+const ADDED: [(&str, &str); 2] = [
+    ("refuse_ms", "INTEGER NOT NULL DEFAULT 0"),
+    ("sketch", "BLOB NOT NULL DEFAULT x''"),
+];
 
 const RUNNING: i64 = 1;
 const DONE: i64 = 2;
@@ -47,6 +56,7 @@ pub struct Ledger {
     state: State,
     sql: SqlStorage,
     schema: Result<()>,
+    waiters: Waiters,
     /// Whether this instance knows that an alarm is set. Only a hint: losing it costs one look.
     alarm_set: Cell<bool>,
 }
@@ -55,7 +65,8 @@ impl DurableObject for Ledger {
     fn new(state: State, _env: Env) -> Self {
         let sql = state.storage().sql();
         Self {
-            schema: sql.exec(SCHEMA, None).map(|_| ()),
+            schema: prepare(&sql),
+            waiters: Waiters::default(),
             alarm_set: Cell::new(false),
             sql,
             state,
@@ -70,7 +81,7 @@ impl DurableObject for Ledger {
             )));
         }
         let answer = match call {
-            Call::Begin(event) => Answer::Begun(self.begin(&event, clock::now())?),
+            Call::Begin(event) => self.begin_or_wait(&event).await?,
             Call::Settle(event) => Answer::Settled(self.settle(event, clock::now())?),
         };
         self.set_alarm_once().await?;
@@ -85,6 +96,50 @@ impl DurableObject for Ledger {
 
 fn refuse(error: wire::Unreadable) -> Error {
     Error::RustError(error.to_string())
+}
+
+/// The table, with every column.
+fn prepare(sql: &SqlStorage) -> Result<()> {
+    sql.exec(SCHEMA, None)?;
+    for (column, definition) in ADDED {
+        let found = sql.exec(
+            "SELECT 1 FROM pragma_table_info('claims') WHERE name = ?",
+            vec![column.into()],
+        )?;
+        if found.raw().next().is_none() {
+            sql.exec(
+                &format!("ALTER TABLE claims ADD COLUMN {column} {definition}"),
+                None,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Waiting (rules 5.19 to 5.22).
+impl Ledger {
+    /// `begin`; and where another attempt runs, once more when it has ended, or at the end of the wait.
+    async fn begin_or_wait(&self, event: &Begin) -> Result<Answer> {
+        let mut now = clock::now();
+        let mut begun = self.begin(event, now)?;
+        let give_up = now.plus(event.wait_ms);
+        let mut waited = false;
+        while let Begun::Running { lease_until, .. } = begun
+            && now < give_up
+            && let Some(place) = self.waiters.join(event, now, give_up.min(lease_until))
+        {
+            place.left().await;
+            waited = true;
+            now = clock::now();
+            // From the row as it is now. The settle that woke this call may not be durable yet: the output gate holds this
+            // answer back, too, until it is.
+            match claim::look(self.read(event.claim)?.as_ref(), event, now) {
+                Some(answer) => begun = answer,
+                None => return Ok(Answer::Again),
+            }
+        }
+        Ok(Answer::Begun { begun, waited })
+    }
 }
 
 /// The two transitions. Neither is `async`: that is what makes them atomic.
@@ -117,14 +172,14 @@ impl Ledger {
 
     fn insert_if_absent(&self, id: ClaimId, claim: &Claim) -> Result<bool> {
         let cursor = self.sql.exec(
-            "INSERT INTO claims (id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO claims (id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record, refuse_ms, sketch)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
             columns(id, claim),
         )?;
         Ok(cursor.rows_written() > 0)
     }
 
-    /// One statement. `owner` is the attempt in the row that was read; a row of anybody else is not touched, whatever happens.
+    /// One statement, and whoever waits for the claim looks at it again. `owner` is the attempt in the row that was read; a row of anybody else is not touched, whatever happens.
     fn apply(
         &self,
         id: ClaimId,
@@ -137,8 +192,8 @@ impl Ledger {
         match write {
             Write::Keep => return Ok(()),
             Write::Put(claim) => self.sql.exec(
-                "REPLACE INTO claims (id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "REPLACE INTO claims (id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record, refuse_ms, sketch)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 columns(id, &claim),
             ),
             Write::MarkUnknown => self.sql.exec(
@@ -153,13 +208,14 @@ impl Ledger {
                 "DELETE FROM claims WHERE id = ? AND attempt = ? AND state <> 2",
                 vec![id_value, owner],
             ),
-        }
-        .map(|_| ())
+        }?;
+        self.waiters.wake(id);
+        Ok(())
     }
 
     fn read(&self, id: ClaimId) -> Result<Option<Claim>> {
         let cursor = self.sql.exec(
-            "SELECT fingerprint, attempt, state, first_seen, lease_until, expires_at, record
+            "SELECT fingerprint, attempt, state, first_seen, lease_until, expires_at, record, refuse_ms, sketch
              FROM claims WHERE id = ? LIMIT 1",
             vec![id.as_bytes().to_vec().into()],
         )?;
@@ -189,7 +245,7 @@ impl Ledger {
         let swept = self
             .sql
             .exec(
-                "DELETE FROM claims WHERE id IN (SELECT id FROM claims WHERE expires_at <= ? LIMIT ?)",
+                "DELETE FROM claims WHERE id IN (SELECT id FROM claims WHERE expires_at + refuse_ms <= ? LIMIT ?)",
                 vec![millis(clock::now()), SWEEP_BATCH.into()],
             )?
             .rows_written();
@@ -227,17 +283,23 @@ fn columns(id: ClaimId, claim: &Claim) -> Vec<SqlStorageValue> {
         millis(claim.lease_until),
         millis(claim.expires_at),
         record.into(),
+        integer(claim.refuse_ms),
+        claim.sketch.clone().into(),
     ]
 }
 
 fn millis(time: Time) -> SqlStorageValue {
-    // `Time` ends with the year 9999, far below 2^53.
-    SqlStorageValue::Integer(i64::try_from(time.millis()).unwrap_or(i64::MAX))
+    integer(time.millis())
+}
+
+/// Only times are written, which end with the year 9999, and intervals of a policy: far below 2^53.
+fn integer(ms: u64) -> SqlStorageValue {
+    SqlStorageValue::Integer(i64::try_from(ms).unwrap_or(i64::MAX))
 }
 
 fn claim_from(row: Vec<SqlStorageValue>) -> Option<Claim> {
     use SqlStorageValue::{Blob, Integer, Null};
-    let row: [SqlStorageValue; 7] = row.try_into().ok()?;
+    let row: [SqlStorageValue; 9] = row.try_into().ok()?;
     let [
         Blob(fingerprint),
         Blob(attempt),
@@ -246,6 +308,8 @@ fn claim_from(row: Vec<SqlStorageValue>) -> Option<Claim> {
         Integer(lease_until),
         Integer(expires_at),
         record,
+        Integer(refuse_ms),
+        Blob(sketch),
     ] = row
     else {
         return None;
@@ -253,6 +317,7 @@ fn claim_from(row: Vec<SqlStorageValue>) -> Option<Claim> {
     let time = |ms: i64| u64::try_from(ms).ok().map(Time::from_millis);
     Some(Claim {
         fingerprint: Fingerprint::from_bytes(fingerprint.try_into().ok()?),
+        sketch,
         attempt: AttemptId::new(attempt.try_into().ok()?),
         state: match (state, record) {
             (RUNNING, Null) => ClaimState::Running,
@@ -265,5 +330,6 @@ fn claim_from(row: Vec<SqlStorageValue>) -> Option<Claim> {
         first_seen: time(first_seen)?,
         lease_until: time(lease_until)?,
         expires_at: time(expires_at)?,
+        refuse_ms: u64::try_from(refuse_ms).ok()?,
     })
 }

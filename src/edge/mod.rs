@@ -14,4 +14,5 @@ mod responses;
 mod rest;
 mod settings;
 mod shard;
+mod waiting;
 mod work;

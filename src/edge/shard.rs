@@ -3,6 +3,7 @@
 use super::{clock, js};
 use crate::protocol::claim::{Begin, Begun, ClaimId, Settle, Settled};
 use crate::protocol::policy::LedgerRules;
+use crate::protocol::time::Time;
 use crate::protocol::wire::{self, Answer, Call};
 use js_sys::Uint8Array;
 use std::time::Duration;
@@ -31,25 +32,36 @@ impl<'a> Shard<'a> {
         Self { env, name }
     }
 
-    /// May this attempt execute?
-    pub async fn begin(&self, event: Begin) -> Result<Begun, Unavailable> {
-        match self.call(&Call::Begin(event)).await? {
-            Answer::Begun(begun) => Ok(begun),
-            Answer::Settled(_) => Err(Unavailable),
+    /// May this attempt execute? Also says whether the answer was waited for, at most for `event.wait_ms` in all.
+    pub async fn begin(&self, event: Begin) -> Result<(Begun, bool), Unavailable> {
+        let give_up = clock::now().plus(event.wait_ms);
+        let mut call = Call::Begin(event);
+        let mut waited_before = false;
+        loop {
+            match self.call(&mut call, give_up).await? {
+                Answer::Begun { begun, waited } => return Ok((begun, waited || waited_before)),
+                // Only a call that has waited is answered so. The last one does not wait.
+                Answer::Again => waited_before = true,
+                Answer::Settled(_) => return Err(Unavailable),
+            }
         }
     }
 
     /// This attempt has ended.
     pub async fn settle(&self, event: Settle) -> Result<Settled, Unavailable> {
-        match self.call(&Call::Settle(event)).await? {
+        match self.call(&mut Call::Settle(event), clock::now()).await? {
             Answer::Settled(settled) => Ok(settled),
-            Answer::Begun(_) => Err(Unavailable),
+            Answer::Begun { .. } | Answer::Again => Err(Unavailable),
         }
     }
 
-    async fn call(&self, call: &Call) -> Result<Answer, Unavailable> {
-        let message = wire::encode(call).map_err(|_| Unavailable)?;
+    /// However often it is tried, a `begin` waits until `give_up` at the latest.
+    async fn call(&self, call: &mut Call, give_up: Time) -> Result<Answer, Unavailable> {
         for attempt in 1..=TRIES {
+            if let Call::Begin(event) = call {
+                event.wait_ms = give_up.since(clock::now());
+            }
+            let message = wire::encode(call).map_err(|_| Unavailable)?;
             match self.once(&message).await {
                 Ok(answer) => return wire::decode(&answer).map_err(|_| Unavailable),
                 Err(error) => {

@@ -9,7 +9,7 @@ use super::responses::Responses;
 use super::rest::Rest;
 use super::settings::Settings;
 use super::shard::Shard;
-use crate::protocol::claim::{AttemptId, Begin, Ending, Settle, Settled};
+use crate::protocol::claim::{AttemptId, Begin, Ending, ScopeId, Settle, Settled};
 use crate::protocol::contract::{Outcome, RetentionFrom};
 use crate::protocol::decision::Guarded;
 use crate::protocol::digest::hex;
@@ -51,6 +51,7 @@ impl Work {
                 let answer = self.replay(record).await;
                 let _ = reply.send(answer);
             }
+            Verdict::Mismatch(mismatch) => self.refuse(&mismatch.refusal(), reply),
             Verdict::Refuse(refusal) => self.refuse(&refusal, reply),
         }
         self.line.write();
@@ -64,11 +65,18 @@ impl Work {
             fingerprint: self.fingerprint,
             lease_ms: self.guarded.route.lease_ms,
             retention_ms: self.guarded.contract.retention.ms,
+            scope: ScopeId::new([0; 16]),
+            wait_ms: 0,
+            run_again: false,
+            running_first: false,
+            refuse_expired_ms: 0,
+            sketch: Vec::new(),
+            tell_record: false,
         };
         let begun = self.shard().begin(event.clone()).await;
         self.line.ledger_ms += elapsed(started);
         match begun {
-            Ok(begun) => Verdict::of(&event, begun),
+            Ok((begun, _waited)) => Verdict::of(&event, begun),
             Err(_) => Verdict::Refuse(Refusal::new(
                 Code::LedgerUnavailable,
                 "Nothing was sent to the origin by this request. Retry with the same key.",

@@ -6,66 +6,23 @@
 //!    └─settle(release)─┘
 //! ```
 //!
-//! Whatever its state, a claim is absent from its expiry on.
+//! Whatever its state, a claim is absent from its expiry on; a contract may have its key refused for some time after that.
 
-use super::digest::{Sha256Digest, hex};
+mod id;
+
+pub use id::{AttemptId, ClaimId, ScopeId};
+
 use super::fingerprint::Fingerprint;
 use super::time::Time;
 use serde::{Deserialize, Serialize};
-
-/// SHA-256 of scope and key: the only name under which a key is stored or logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClaimId(Sha256Digest);
-
-impl ClaimId {
-    /// From its digest.
-    pub fn new(digest: Sha256Digest) -> Self {
-        Self(digest)
-    }
-
-    /// As stored.
-    pub fn as_bytes(&self) -> &Sha256Digest {
-        &self.0
-    }
-
-    /// In hexadecimal.
-    pub fn to_hex(self) -> String {
-        hex(&self.0)
-    }
-
-    /// The shard that this claim always maps to, of `shards` (rule 5.13). `shards` is at least 1.
-    pub fn shard(&self, shards: u32) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        u64::from_be_bytes([a, b, c, d, e, f, g, h]) % u64::from(shards.max(1))
-    }
-}
-
-/// 128 random bits that name one attempt to execute: the owner token of every write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AttemptId([u8; 16]);
-
-impl AttemptId {
-    /// From random bytes.
-    pub fn new(random: [u8; 16]) -> Self {
-        Self(random)
-    }
-
-    /// As stored.
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-
-    /// In hexadecimal.
-    pub fn to_hex(self) -> String {
-        hex(&self.0)
-    }
-}
 
 /// One row of a shard. A claim that is absent has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// What the first request asked for.
     pub fingerprint: Fingerprint,
+    /// Beside the fingerprint, from the same attempt: bytes that tell what differs in a mismatch. Opaque here.
+    pub sketch: Vec<u8>,
     /// The owner.
     pub attempt: AttemptId,
     /// How far it has come.
@@ -76,6 +33,15 @@ pub struct Claim {
     pub lease_until: Time,
     /// From when on the claim is absent.
     pub expires_at: Time,
+    /// For how long its key is refused from then on, milliseconds.
+    pub refuse_ms: u64,
+}
+
+impl Claim {
+    /// Until when the row is kept.
+    pub fn keep_until(&self) -> Time {
+        self.expires_at.plus(self.refuse_ms)
+    }
 }
 
 /// How far a claim has come.
@@ -102,6 +68,21 @@ pub struct Begin {
     pub lease_ms: u64,
     /// How long the claim lasts from now, milliseconds; longer than the lease.
     pub retention_ms: u64,
+    /// Who asks.
+    pub scope: ScopeId,
+    /// How long to wait for a running attempt to end, milliseconds; 0 is an answer at once.
+    pub wait_ms: u64,
+    /// Whether this attempt may take over a running claim whose lease is over (axis I3).
+    pub run_again: bool,
+    /// Whether a request that differs learns first that the other one runs (axis F4).
+    pub running_first: bool,
+    /// For how long the key is refused once the claim has expired, milliseconds (axis T3).
+    pub refuse_expired_ms: u64,
+    /// What the row keeps beside the fingerprint; may be empty.
+    #[serde(with = "serde_bytes")]
+    pub sketch: Vec<u8>,
+    /// Whether a mismatch shall carry the stored record.
+    pub tell_record: bool,
 }
 
 /// What the shard answers to `begin`.
@@ -128,13 +109,23 @@ pub enum Begun {
     Running {
         /// For how long already, milliseconds.
         age_ms: u64,
+        /// Until when it may be presumed alive.
+        lease_until: Time,
         /// When the claim ends.
         expires_at: Time,
     },
     /// The key belongs to another request.
     Mismatch {
+        /// Whose.
+        attempt: AttemptId,
         /// When the claim ends.
         expires_at: Time,
+        /// That request's sketch.
+        #[serde(with = "serde_bytes")]
+        sketch: Vec<u8>,
+        /// The encoded record, where there is one and it was asked for.
+        #[serde(with = "serde_bytes")]
+        record: Option<Vec<u8>>,
     },
     /// An attempt has ended without an outcome.
     Unknown {
@@ -142,6 +133,13 @@ pub enum Begun {
         attempt: AttemptId,
         /// When the claim ends.
         expires_at: Time,
+    },
+    /// The claim has expired, and its key is refused for some time.
+    Expired {
+        /// Since when.
+        expired_at: Time,
+        /// From when on the key is new.
+        until: Time,
     },
 }
 
@@ -191,7 +189,7 @@ pub enum Write {
     Put(Claim),
     /// The state becomes unknown.
     MarkUnknown,
-    /// The state becomes done, until this time.
+    /// The state becomes done, until this time; for how long the key is refused after it does not change.
     Complete {
         /// The encoded record.
         record: Vec<u8>,
@@ -202,62 +200,122 @@ pub enum Write {
     Remove,
 }
 
-/// Rules 5.1 to 5.7.
+/// Rules 5.1 to 5.7 and 5.15 to 5.18.
 pub fn begin(row: Option<&Claim>, event: &Begin, now: Time) -> (Write, Begun) {
-    let Some(claim) = row.filter(|claim| now < claim.expires_at) else {
-        let claim = Claim {
-            fingerprint: event.fingerprint,
-            attempt: event.attempt,
-            state: State::Running,
-            first_seen: now,
-            lease_until: now.plus(event.lease_ms),
-            expires_at: now.plus(event.retention_ms),
-        };
-        let answer = permit(&claim);
-        return (Write::Put(claim), answer);
-    };
-    let (attempt, expires_at) = (claim.attempt, claim.expires_at);
-    if claim.fingerprint != event.fingerprint {
-        return (Write::Keep, Begun::Mismatch { expires_at });
+    match row {
+        None => start(event, now),
+        Some(claim) if now >= claim.keep_until() => start(event, now),
+        Some(claim) if now >= claim.expires_at => (
+            Write::Keep,
+            Begun::Expired {
+                expired_at: claim.expires_at,
+                until: claim.keep_until(),
+            },
+        ),
+        Some(claim) if claim.fingerprint != event.fingerprint => {
+            (Write::Keep, differs(claim, event, now))
+        }
+        Some(claim) => repeat(claim, event, now),
     }
+}
+
+/// What a `begin` that has waited is answered (rule 5.20): what [`begin`] says without a write and without a permit. `None`
+/// where there is no such answer, and the caller has to ask anew.
+pub fn look(row: Option<&Claim>, event: &Begin, now: Time) -> Option<Begun> {
+    match begin(row, event, now) {
+        (Write::Keep, Begun::Execute { .. }) => None,
+        (Write::Keep, answer) => Some(answer),
+        _ => None,
+    }
+}
+
+fn start(event: &Begin, now: Time) -> (Write, Begun) {
+    let claim = Claim {
+        fingerprint: event.fingerprint,
+        sketch: event.sketch.clone(),
+        attempt: event.attempt,
+        state: State::Running,
+        first_seen: now,
+        lease_until: now.plus(event.lease_ms),
+        expires_at: now.plus(event.retention_ms),
+        refuse_ms: event.refuse_expired_ms,
+    };
+    let answer = permit(&claim);
+    (Write::Put(claim), answer)
+}
+
+/// Another request under the key of `claim`.
+fn differs(claim: &Claim, event: &Begin, now: Time) -> Begun {
+    if event.running_first && claim.state == State::Running && now < claim.lease_until {
+        return running(claim, now);
+    }
+    let record = match &claim.state {
+        State::Done(record) if event.tell_record => Some(record.clone()),
+        _ => None,
+    };
+    Begun::Mismatch {
+        attempt: claim.attempt,
+        expires_at: claim.expires_at,
+        sketch: claim.sketch.clone(),
+        record,
+    }
+}
+
+/// The request of `claim` once more.
+fn repeat(claim: &Claim, event: &Begin, now: Time) -> (Write, Begun) {
+    let (attempt, expires_at) = (claim.attempt, claim.expires_at);
+    let unknown = Begun::Unknown {
+        attempt,
+        expires_at,
+    };
     match &claim.state {
         State::Done(record) => {
             let record = record.clone();
-            (
-                Write::Keep,
-                Begun::Done {
-                    attempt,
-                    expires_at,
-                    record,
-                },
-            )
+            let done = Begun::Done {
+                attempt,
+                expires_at,
+                record,
+            };
+            (Write::Keep, done)
         }
-        State::Unknown => (
-            Write::Keep,
-            Begun::Unknown {
-                attempt,
-                expires_at,
-            },
-        ),
-        State::Running if now >= claim.lease_until => (
-            Write::MarkUnknown,
-            Begun::Unknown {
-                attempt,
-                expires_at,
-            },
-        ),
+        State::Unknown => (Write::Keep, unknown),
+        State::Running if now >= claim.lease_until && event.run_again => {
+            take_over(claim, event, now)
+        }
+        State::Running if now >= claim.lease_until => (Write::MarkUnknown, unknown),
         // The reply to this very attempt was lost: nobody else can have the permit.
         State::Running if attempt == event.attempt => (Write::Keep, permit(claim)),
-        State::Running => {
-            let age_ms = now.since(claim.first_seen);
-            (Write::Keep, Begun::Running { age_ms, expires_at })
-        }
+        State::Running => (Write::Keep, running(claim, now)),
     }
+}
+
+/// The claim stays what it was for its callers; only the owner is another. It must not expire before the new lease, or two
+/// attempts would be at work with nobody late.
+fn take_over(claim: &Claim, event: &Begin, now: Time) -> (Write, Begun) {
+    let lease_until = now.plus(event.lease_ms);
+    let claim = Claim {
+        // The two sketches are of one request, but each is bound to its attempt.
+        sketch: event.sketch.clone(),
+        attempt: event.attempt,
+        lease_until,
+        expires_at: claim.expires_at.max(lease_until),
+        ..claim.clone()
+    };
+    let answer = permit(&claim);
+    (Write::Put(claim), answer)
 }
 
 fn permit(claim: &Claim) -> Begun {
     Begun::Execute {
         first_seen: claim.first_seen,
+        expires_at: claim.expires_at,
+    }
+}
+
+fn running(claim: &Claim, now: Time) -> Begun {
+    Begun::Running {
+        age_ms: now.since(claim.first_seen),
+        lease_until: claim.lease_until,
         expires_at: claim.expires_at,
     }
 }

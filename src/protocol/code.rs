@@ -155,6 +155,8 @@ codes! {
     BodyTruncated = "body-truncated", 400, SameKey, Unsafe, None, None, "The request body broke off";
     /// Rule 5.2.
     KeyReused = "key-reused", 422, No, Safe, None, Some(Status::Mismatch), "The idempotency key was used for another request";
+    /// Rule 5.18.
+    KeyExpired = "key-expired", 410, No, Unsafe, None, None, "The idempotency key has expired";
     /// Rule 5.3.
     RequestInProgress = "request-in-progress", 409, SameKey, Unsafe, Some(2), Some(Status::Running), "The first request with this key is still running";
     /// Rule 5.6.

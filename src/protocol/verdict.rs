@@ -12,8 +12,35 @@ pub enum Verdict {
     Execute(Permit),
     /// Give the first answer again.
     Replay(Record),
+    /// Say that the key belongs to another request, and how that one differs.
+    Mismatch(Mismatch),
     /// Say why not.
     Refuse(Refusal),
+}
+
+/// What is known of the request whose key was used for another one (rule 5.16).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The attempt of that request.
+    pub attempt: AttemptId,
+    /// When its claim ends.
+    pub expires_at: Time,
+    /// Its sketch; empty where none was kept.
+    pub sketch: Vec<u8>,
+    /// Its first answer, where that was asked for, is there and can be read.
+    pub record: Option<Record>,
+}
+
+impl Mismatch {
+    /// The refusal, without an explanation.
+    pub fn refusal(&self) -> Refusal {
+        Refusal::new(
+            Code::KeyReused,
+            "This key belongs to a request that differs from this one. If this is a retry, send exactly the first request again; \
+             another operation needs a key of its own.",
+        )
+        .until(self.expires_at)
+    }
 }
 
 /// The permission to call the origin once (rule 6.1). It comes out of a `begin` and nowhere else, and cannot be copied:
@@ -68,21 +95,19 @@ impl Verdict {
             Begun::Done { attempt, expires_at, record } => {
                 Self::done(asked, attempt, &record).unwrap_or_else(|refusal| Self::Refuse(refusal.until(expires_at)))
             }
-            Begun::Running { age_ms, expires_at } => Self::Refuse(
+            Begun::Running { age_ms, expires_at, .. } => Self::Refuse(
                 Refusal::new(
                     Code::RequestInProgress,
                     format!("The first request with this key has been running for {} s. Retry with the same key.", age_ms / 1000),
                 )
                 .until(expires_at),
             ),
-            Begun::Mismatch { expires_at } => Self::Refuse(
-                Refusal::new(
-                    Code::KeyReused,
-                    "This key belongs to a request that differs from this one. If this is a retry, send exactly the first request again; \
-                     another operation needs a key of its own.",
-                )
-                .until(expires_at),
-            ),
+            Begun::Mismatch { attempt, expires_at, sketch, record } => Self::Mismatch(Mismatch {
+                attempt,
+                expires_at,
+                sketch,
+                record: record.and_then(|bytes| other_record(asked, attempt, &bytes)),
+            }),
             Begun::Unknown { attempt: _, expires_at } => Self::Refuse(
                 Refusal::new(
                     Code::OutcomeUnknown,
@@ -90,6 +115,17 @@ impl Verdict {
                      find out at the origin before you send it under a new key.",
                 )
                 .until(expires_at),
+            ),
+            Begun::Expired { expired_at, until } => Self::Refuse(
+                Refusal::new(
+                    Code::KeyExpired,
+                    format!(
+                        "This key was used before, and what was kept under it ended on {}. If this is a retry, the operation may have \
+                         happened: find out at the origin before you send it under a new key.",
+                        expired_at.http_date()
+                    ),
+                )
+                .until(until),
             ),
         }
     }
@@ -116,6 +152,13 @@ impl Verdict {
             Place::Inline(_) | Place::Kv(_) => Ok(Self::Replay(record)),
         }
     }
+}
+
+/// The record behind a mismatch: of this claim and of its owner, but of another request. It only explains, so one that cannot
+/// be read is none.
+fn other_record(asked: &Begin, attempt: AttemptId, bytes: &[u8]) -> Option<Record> {
+    let (record, _) = Record::decode(bytes).ok()?;
+    (record.claim == asked.claim && record.attempt == attempt).then_some(record)
 }
 
 fn not_kept(record: &Record) -> Refusal {

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The version of the messages. A message of another version is refused, never guessed at.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// From the Worker to the shard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,9 +21,16 @@ pub enum Call {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     /// To [`Call::Begin`].
-    Begun(Begun),
+    Begun {
+        /// The answer.
+        begun: Begun,
+        /// Whether it was waited for.
+        waited: bool,
+    },
     /// To [`Call::Settle`].
     Settled(Settled),
+    /// To a [`Call::Begin`] that has waited: the claim is free or has changed hands. Ask again, and wait for what is left.
+    Again,
 }
 
 /// `message` in bytes: the version, then postcard.

@@ -1,0 +1,63 @@
+//! The names of claims, attempts and callers.
+
+use crate::protocol::digest::{Sha256Digest, hex};
+use serde::{Deserialize, Serialize};
+
+/// SHA-256 of scope and key: the only name under which a key is stored or logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimId(Sha256Digest);
+
+impl ClaimId {
+    /// From its digest.
+    pub fn new(digest: Sha256Digest) -> Self {
+        Self(digest)
+    }
+
+    /// As stored.
+    pub fn as_bytes(&self) -> &Sha256Digest {
+        &self.0
+    }
+
+    /// In hexadecimal.
+    pub fn to_hex(self) -> String {
+        hex(&self.0)
+    }
+
+    /// The shard that this claim always maps to, of `shards` (rule 5.13). `shards` is at least 1.
+    pub fn shard(&self, shards: u32) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h]) % u64::from(shards.max(1))
+    }
+}
+
+/// 128 random bits that name one attempt to execute: the owner token of every write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptId([u8; 16]);
+
+impl AttemptId {
+    /// From random bytes.
+    pub fn new(random: [u8; 16]) -> Self {
+        Self(random)
+    }
+
+    /// As stored.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// In hexadecimal.
+    pub fn to_hex(self) -> String {
+        hex(&self.0)
+    }
+}
+
+/// Who asks: a digest of the scope without the key. No row has it; it only keeps one caller from taking every waiting place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeId([u8; 16]);
+
+impl ScopeId {
+    /// From its digest.
+    pub fn new(digest: [u8; 16]) -> Self {
+        Self(digest)
+    }
+}

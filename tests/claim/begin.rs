@@ -1,0 +1,190 @@
+//! `begin` against every state at every time, under the contract's defaults.
+
+use crate::*;
+use reprise::protocol::claim::{Begun, begin};
+
+fn new_row(event: &Begin, now: u64) -> Claim {
+    Claim {
+        fingerprint: event.fingerprint,
+        sketch: event.sketch.clone(),
+        attempt: event.attempt,
+        state: State::Running,
+        first_seen: at(now),
+        lease_until: at(now + LEASE),
+        expires_at: at(now + RETENTION),
+        refuse_ms: 0,
+    }
+}
+
+/// What the words of the table of `begin` mean.
+fn begun(words: &str, event: &Begin, now: u64) -> (Write, Begun) {
+    let expires_at = at(START + RETENTION);
+    let attempt = attempt(1);
+    match words {
+        "runs" => (
+            Write::Put(new_row(event, now)),
+            Begun::Execute {
+                first_seen: at(now),
+                expires_at: at(now + RETENTION),
+            },
+        ),
+        "runs, as before" => (
+            Write::Keep,
+            Begun::Execute {
+                first_seen: at(START),
+                expires_at,
+            },
+        ),
+        "running" => (
+            Write::Keep,
+            Begun::Running {
+                age_ms: now - START,
+                lease_until: at(START + LEASE),
+                expires_at,
+            },
+        ),
+        "record" => (
+            Write::Keep,
+            Begun::Done {
+                attempt,
+                expires_at,
+                record: KEPT.to_vec(),
+            },
+        ),
+        "mismatch" => (
+            Write::Keep,
+            Begun::Mismatch {
+                attempt,
+                expires_at,
+                sketch: sketch(1),
+                record: None,
+            },
+        ),
+        "unknown" => (
+            Write::Keep,
+            Begun::Unknown {
+                attempt,
+                expires_at,
+            },
+        ),
+        "unknown from now on" => (
+            Write::MarkUnknown,
+            Begun::Unknown {
+                attempt,
+                expires_at,
+            },
+        ),
+        other => panic!("{other}"),
+    }
+}
+
+/// State, time; then the answer to the row's own attempt and to another one with the same fingerprint, and to both with
+/// another fingerprint.
+const BEGIN: [(&str, &str, [&str; 4]); 12] = {
+    const M: &str = "mismatch";
+    const U: &str = "unknown";
+    const NOW_U: &str = "unknown from now on";
+    [
+        ("absent", "leased", ["runs"; 4]),
+        ("absent", "lease over", ["runs"; 4]),
+        ("absent", "expired", ["runs"; 4]),
+        ("running", "leased", ["runs, as before", "running", M, M]),
+        ("running", "lease over", [NOW_U, NOW_U, M, M]),
+        ("running", "expired", ["runs"; 4]),
+        ("done", "leased", ["record", "record", M, M]),
+        ("done", "lease over", ["record", "record", M, M]),
+        ("done", "expired", ["runs"; 4]),
+        ("unknown", "leased", [U, U, M, M]),
+        ("unknown", "lease over", [U, U, M, M]),
+        ("unknown", "expired", ["runs"; 4]),
+    ]
+};
+
+/// Holds the cells of the table that `chosen(state, time, words)` takes to what `begin` does; says how many those were.
+pub fn check_begin(chosen: impl Fn(&str, &str, &str) -> bool) -> usize {
+    let mut checked = 0;
+    for (state, row) in states() {
+        for (time, moments) in TIMES {
+            let (_, _, cells) = BEGIN
+                .iter()
+                .find(|(s, t, _)| *s == state && *t == time)
+                .unwrap();
+            let events = [asks(1, 1), asks(2, 1), asks(1, 2), asks(2, 2)];
+            for (words, event) in cells.iter().zip(&events) {
+                for now in moments {
+                    if !chosen(state, time, words) {
+                        continue;
+                    }
+                    checked += 1;
+                    assert_eq!(
+                        begin(row.as_ref(), event, at(now)),
+                        begun(words, event, now),
+                        "{state}, {time}, {now}: {event:?}"
+                    );
+                }
+            }
+        }
+    }
+    checked
+}
+
+#[test]
+fn every_state_against_every_begin() {
+    assert_eq!(check_begin(|_, _, _| true), 4 * 3 * 4 * 2);
+}
+
+#[test]
+fn rule_5_1_the_first_begin_writes_a_running_claim_and_may_execute() {
+    assert_eq!(check_begin(|state, _, _| state == "absent"), 24);
+    let (write, answer) = begin(None, &asks(1, 1), at(START));
+    assert_eq!(write, Write::Put(row(State::Running)));
+    assert!(matches!(answer, Begun::Execute { .. }));
+    // It is the only permission: nothing else that is written lets anybody execute.
+    for (state, row) in states().into_iter().skip(1) {
+        for now in START..START + RETENTION {
+            let (_, answer) = begin(row.as_ref(), &asks(2, 1), at(now));
+            assert!(!matches!(answer, Begun::Execute { .. }), "{state} {now}");
+        }
+    }
+}
+
+#[test]
+fn rule_5_2_another_fingerprint_is_a_mismatch_whatever_the_state() {
+    assert_eq!(check_begin(|_, _, words| words == "mismatch"), 3 * 2 * 4);
+}
+
+#[test]
+fn rule_5_3_a_running_claim_says_for_how_long() {
+    assert_eq!(check_begin(|_, _, words| words == "running"), 2);
+    // A clock that went back since is no reason for a huge age.
+    let (write, answer) = begin(Some(&row(State::Running)), &asks(2, 1), at(START - 5));
+    let expires_at = at(START + RETENTION);
+    assert_eq!(write, Write::Keep);
+    assert_eq!(
+        answer,
+        Begun::Running {
+            age_ms: 0,
+            lease_until: at(START + LEASE),
+            expires_at
+        }
+    );
+}
+
+#[test]
+fn rule_5_4_the_same_begin_again_may_execute_again() {
+    assert_eq!(check_begin(|_, _, words| words == "runs, as before"), 2);
+}
+
+#[test]
+fn rule_5_5_a_done_claim_gives_its_record() {
+    assert_eq!(check_begin(|_, _, words| words == "record"), 2 * 2 * 2);
+}
+
+#[test]
+fn rule_5_6_a_running_claim_whose_lease_is_over_is_written_down_as_unknown() {
+    let asked = check_begin(|state, time, words| {
+        state == "running" && time == "lease over" && words != "mismatch"
+    });
+    assert_eq!(asked, 2 * 2);
+    assert_eq!(check_begin(|_, _, words| words == "unknown"), 2 * 2 * 2);
+}

@@ -1,0 +1,219 @@
+//! What the answer to a `begin` means for the request that asked.
+
+use crate::*;
+use reprise::protocol::claim::Begun;
+use reprise::protocol::headers::Headers;
+use reprise::protocol::record::{Place, Provenance, Record};
+use reprise::protocol::refusal::{Code, Refusal};
+use reprise::protocol::verdict::{Mismatch, Verdict};
+
+fn record(place: Place) -> Record {
+    Record {
+        claim: id(),
+        attempt: attempt(1),
+        fingerprint: print(1),
+        status: 201,
+        headers: Headers::new(),
+        origin: Provenance::default(),
+        first_seen: at(START),
+        completed: at(START + 5),
+        expires_at: at(START + RETENTION),
+        body: place,
+    }
+}
+
+/// The verdict for attempt 2, where attempt 1 has left these bytes.
+fn verdict(bytes: Vec<u8>) -> Verdict {
+    let expires_at = at(START + RETENTION);
+    let begun = Begun::Done {
+        attempt: attempt(1),
+        expires_at,
+        record: bytes,
+    };
+    Verdict::of(&asks(2, 1), begun)
+}
+
+fn refused(verdict: Verdict) -> Refusal {
+    match verdict {
+        Verdict::Refuse(refusal) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn rule_6_1_a_permit_carries_the_attempt_that_asked() {
+    let begun = Begun::Execute {
+        first_seen: at(START),
+        expires_at: at(START + RETENTION),
+    };
+    let Verdict::Execute(permit) = Verdict::of(&asks(2, 1), begun) else {
+        panic!("no permit")
+    };
+    assert_eq!(permit.attempt(), attempt(2));
+    let spent = permit.spend();
+    assert_eq!(
+        (spent.id, spent.first_seen, spent.expires_at),
+        (attempt(2), at(START), at(START + RETENTION))
+    );
+}
+
+#[test]
+fn rule_5_5_a_record_of_its_row_is_replayed() {
+    for place in [Place::Inline(b"body".to_vec()), Place::Kv(300_000)] {
+        let record = record(place);
+        let bytes = record.encode().unwrap();
+        assert_eq!(verdict(bytes), Verdict::Replay(record));
+    }
+}
+
+#[test]
+fn rule_8_1_a_record_that_is_not_its_rows_answers_nobody() {
+    let sound = record(Place::Inline(b"body".to_vec()));
+    let claim = ClaimId::new([8; 32]);
+    let of_other_claim = Record {
+        claim,
+        ..sound.clone()
+    };
+    let of_other_attempt = Record {
+        attempt: attempt(2),
+        ..sound.clone()
+    };
+    let of_other_request = Record {
+        fingerprint: print(2),
+        ..sound.clone()
+    };
+    let mut of_version_2 = sound.encode().unwrap();
+    of_version_2[0] += 1;
+    for bytes in [
+        of_other_claim.encode().unwrap(),
+        of_other_attempt.encode().unwrap(),
+        of_other_request.encode().unwrap(),
+        of_version_2,
+        Vec::new(),
+    ] {
+        let refusal = refused(verdict(bytes));
+        assert_eq!(refusal.code(), Code::RecordUnreadable);
+        assert_eq!(expiry(&refusal), at(START + RETENTION).http_date());
+    }
+}
+
+#[test]
+fn rule_8_2_a_body_that_was_not_kept_says_what_the_status_was() {
+    let refusal = refused(verdict(record(Place::NotKept).encode().unwrap()));
+    assert_eq!(refusal.code(), Code::ResponseNotKept);
+    assert_eq!(expiry(&refusal), at(START + RETENTION).http_date());
+    let (_, body) = refusal.answer(None);
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["original_status"], 201);
+}
+
+fn expiry(refusal: &Refusal) -> String {
+    let (head, _) = refusal.answer(None);
+    head.headers.get("idempotency-expires").unwrap().to_owned()
+}
+
+#[test]
+fn rule_9_4_all_other_answers_are_refusals_that_name_the_claims_end() {
+    let expires_at = at(START + RETENTION);
+    let attempt = attempt(1);
+    for (begun, code) in [
+        (
+            Begun::Running {
+                age_ms: 9_999,
+                lease_until: expires_at,
+                expires_at,
+            },
+            Code::RequestInProgress,
+        ),
+        (
+            Begun::Unknown {
+                attempt,
+                expires_at,
+            },
+            Code::OutcomeUnknown,
+        ),
+        (
+            Begun::Expired {
+                expired_at: at(START),
+                until: expires_at,
+            },
+            Code::KeyExpired,
+        ),
+    ] {
+        let refusal = refused(Verdict::of(&asks(2, 1), begun));
+        assert_eq!(refusal.code(), code);
+        assert_eq!(expiry(&refusal), expires_at.http_date());
+    }
+    let refusal = mismatch(None).refusal();
+    assert_eq!(refusal.code(), Code::KeyReused);
+    assert_eq!(expiry(&refusal), expires_at.http_date());
+}
+
+/// The verdict for attempt 2 where attempt 1 has asked for something else, and has left this record.
+fn mismatch(record: Option<Vec<u8>>) -> Mismatch {
+    let begun = Begun::Mismatch {
+        attempt: attempt(1),
+        expires_at: at(START + RETENTION),
+        sketch: sketch(1),
+        record,
+    };
+    match Verdict::of(&asks(2, 2), begun) {
+        Verdict::Mismatch(mismatch) => mismatch,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn rule_5_16_a_mismatch_passes_on_what_is_known_of_the_first_request() {
+    let first = record(Place::Inline(b"body".to_vec()));
+    let known = mismatch(Some(first.encode().unwrap()));
+    assert_eq!(known.attempt, attempt(1));
+    assert_eq!(known.expires_at, at(START + RETENTION));
+    assert_eq!(known.sketch, sketch(1));
+    assert_eq!(known.record, Some(first.clone()));
+    // It only explains: what cannot be read, or is not of this claim and attempt, is not told, and still is a mismatch.
+    let of_other_claim = Record {
+        claim: ClaimId::new([8; 32]),
+        ..first.clone()
+    };
+    let of_other_attempt = Record {
+        attempt: attempt(2),
+        ..first
+    };
+    for bytes in [
+        Vec::new(),
+        of_other_claim.encode().unwrap(),
+        of_other_attempt.encode().unwrap(),
+    ] {
+        assert_eq!(mismatch(Some(bytes)).record, None);
+    }
+}
+
+#[test]
+fn rule_5_18_the_refusal_of_an_expired_key_says_since_when_and_until_when() {
+    let begun = Begun::Expired {
+        expired_at: at(START),
+        until: at(START + RETENTION),
+    };
+    let refusal = refused(Verdict::of(&asks(2, 1), begun));
+    assert_eq!(refusal.code(), Code::KeyExpired);
+    assert_eq!(expiry(&refusal), at(START + RETENTION).http_date());
+    let (_, body) = refusal.answer(None);
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let detail = body["detail"].as_str().unwrap();
+    assert!(detail.contains(&at(START).http_date()), "{detail}");
+}
+
+#[test]
+fn rule_5_3_the_refusal_says_for_how_many_seconds_the_first_request_runs() {
+    let expires_at = at(START + RETENTION);
+    let running = Begun::Running {
+        age_ms: 9_999,
+        lease_until: expires_at,
+        expires_at,
+    };
+    let (_, body) = refused(Verdict::of(&asks(2, 1), running)).answer(None);
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let detail = body["detail"].as_str().unwrap();
+    assert!(detail.contains(" 9 s."), "{detail}");
+}
