@@ -11,6 +11,8 @@ mod contracts;
 mod reference;
 #[path = "policy/routes.rs"]
 mod routes;
+#[path = "policy/words.rs"]
+mod words;
 
 use reprise::protocol::compiled;
 use reprise::protocol::contract::{

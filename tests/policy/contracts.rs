@@ -79,8 +79,8 @@ fn rule_10_4_a_contract_is_a_file() {
         (
             "methods = [\"POST\"]",
             "match = \"POST /\"\nmethods = [\"POST\"]",
-            "2: match: unknown field; known here: source, outcome, \
-            methods, key, scope, fingerprint, mismatch, running, unknown, replay, authority, retention, errors, gateway",
+            "2: match: unknown field; known here: source, methods, key, \
+            scope, fingerprint, mismatch, running, unknown, outcome, replay, authority, retention, errors, gateway",
         ),
     ] {
         let said = Contract::parse("small", &SMALL.replace(from, to))

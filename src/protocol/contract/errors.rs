@@ -29,13 +29,13 @@ const TABLES: [(&str, &[Code]); 4] = [
     ("unknown", &[Code::OutcomeUnknown]),
 ];
 
-/// Reads `[errors]`, and the words of the tables beside it.
-pub fn errors(top: &Section<'_>) -> ErrorRules {
+/// Reads `[errors]`, and the words of the tables beside it. `status` says with which status each refusal is sent.
+pub fn errors(top: &Section<'_>, status: impl Fn(Code) -> u16) -> ErrorRules {
     let errors = top.table("errors");
     let rules = ErrorRules {
         template: template(&errors),
         hints: hints(&errors),
-        words: words(top, &errors),
+        words: words(top, &errors, status),
     };
     errors.end();
     rules
@@ -104,51 +104,65 @@ fn hints(errors: &Section<'_>) -> Vec<Hint> {
     hints
 }
 
-fn words(top: &Section<'_>, errors: &Section<'_>) -> Vec<(Code, Words)> {
-    let mut found: Vec<(Code, Words)> = Vec::new();
-    for (table, codes) in TABLES {
-        let section = top.table(table);
-        let text = |name| field_value(&section, name);
+fn words(
+    top: &Section<'_>,
+    errors: &Section<'_>,
+    status: impl Fn(Code) -> u16,
+) -> Vec<(Code, Words)> {
+    let (codes, messages) = (errors.table("codes"), errors.table("messages"));
+    let tables = TABLES.map(|(name, about)| (top.table(name), about));
+    for section in [&codes, &messages] {
+        only_refusals(section);
+    }
+    let named = |code: &Code| {
+        let table = tables.iter().find(|(_, about)| about.contains(code));
+        let table = table.map(|(section, _)| section);
+        let word = |own, field| word(*code, class(status(*code)), own, table, field);
         let words = Words {
-            code: text("code"),
-            message: text("message"),
+            code: word(&codes, "code"),
+            message: word(&messages, "message"),
         };
-        if words != Words::default() {
-            found.extend(codes.iter().map(|code| (*code, words.clone())));
-        }
+        (words != Words::default()).then_some((*code, words))
+    };
+    Code::ALL.iter().filter_map(named).collect()
+}
+
+/// The word for one refusal: by its name, else from the table that is about it (which wins where a route has it over a
+/// contract's name), else for its class.
+fn word(
+    code: Code,
+    class: &'static str,
+    own: &Section<'_>,
+    table: Option<&Section<'_>>,
+    field: &'static str,
+) -> Option<String> {
+    let name = code.row().code;
+    let table = table.filter(|table| table.find(field).wins_over(own.find(name)));
+    table
+        .and_then(|table| field_value(table, field))
+        .or_else(|| field_value(own, name))
+        .or_else(|| field_value(own, class))
+}
+
+/// The classes that stand for every refusal with such a status.
+const CLASSES: [&str; 2] = ["4xx", "5xx"];
+
+fn class(status: u16) -> &'static str {
+    let [client, server] = CLASSES;
+    if status < 500 { client } else { server }
+}
+
+fn only_refusals(section: &Section<'_>) {
+    let known = |name: &str| CLASSES.contains(&name) || Code::named(name).is_some();
+    for name in section.names().iter().filter(|name| !known(name.value)) {
+        let codes: Vec<&str> = Code::ALL.iter().map(|code| code.row().code).collect();
+        let mend = nearest(name.value, &codes).unwrap_or_else(|| {
+            "docs/reference/refusals.md lists them; \"4xx\" and \"5xx\" stand for all others"
+                .to_owned()
+        });
+        let wrong = "is not a refusal of this gateway".to_owned();
+        section.refuse(name.value, name.place, wrong, &mend);
     }
-    let codes = errors.table("codes");
-    let messages = errors.table("messages");
-    for (section, set) in [
-        (
-            &codes,
-            (|words, text| words.code = Some(text)) as fn(&mut Words, String),
-        ),
-        (&messages, |words, text| words.message = Some(text)),
-    ] {
-        for name in section.names() {
-            let Some(code) = Code::named(name.value) else {
-                let known: Vec<&str> = Code::ALL.iter().map(|code| code.row().code).collect();
-                let mend = nearest(name.value, &known)
-                    .unwrap_or_else(|| "docs/reference/refusals.md lists the codes".to_owned());
-                let wrong = "is not a refusal of this gateway".to_owned();
-                section.refuse(name.value, name.place, wrong, &mend);
-                continue;
-            };
-            let Some(text) = field_value(section, code.row().code) else {
-                continue;
-            };
-            match found.iter_mut().find(|(named, _)| *named == code) {
-                Some((_, words)) => set(words, text),
-                None => {
-                    let mut words = Words::default();
-                    set(&mut words, text);
-                    found.push((code, words));
-                }
-            }
-        }
-    }
-    found
 }
 
 impl ErrorRules {

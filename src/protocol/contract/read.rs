@@ -8,6 +8,7 @@ use super::headers::{methods, own_header};
 use super::never_store::never_store;
 use super::section::Section;
 use super::{AuthorityRules, Contract, FingerprintPart, ScopePart, answer, outcome, request};
+use crate::protocol::code::Code;
 
 /// What stands at the top of a contract, and in a route that overrides it.
 pub const CONTRACT_FIELDS: [&str; 13] = [
@@ -33,7 +34,18 @@ pub fn read(name: &str, top: &Section<'_>) -> Contract {
         .text("source")
         .map_or("", |source| source.value)
         .to_owned();
+    top.allow(&CONTRACT_FIELDS);
     let outcome = top.table("outcome");
+    let mismatch = answer::mismatch(&top.table("mismatch"));
+    let running = answer::running(&top.table("running"));
+    let unknown = answer::unknown(&top.table("unknown"));
+    let status = |code: Code| match code {
+        Code::KeyReused => mismatch.status,
+        Code::RequestInProgress => running.status,
+        Code::OutcomeUnknown => unknown.status,
+        other => other.row().status,
+    };
+    let errors = errors(top, status);
     let contract = Contract {
         name: name.to_owned(),
         source,
@@ -41,16 +53,16 @@ pub fn read(name: &str, top: &Section<'_>) -> Contract {
         key: request::key(&top.table("key")),
         scope: request::scope(&top.table("scope")),
         fingerprint: request::fingerprint(&top.table("fingerprint")),
-        mismatch: answer::mismatch(&top.table("mismatch")),
-        running: answer::running(&top.table("running")),
-        unknown: answer::unknown(&top.table("unknown")),
+        mismatch,
+        running,
+        unknown,
         outcome: outcome::read(&outcome),
         never_store: never_store(&outcome),
         control_header: control_header(&outcome),
         replay: answer::replay(&top.table("replay")),
         authority: answer::authority(&top.table("authority")),
         retention: answer::retention(&top.table("retention")),
-        errors: errors(top),
+        errors,
         gateway: answer::gateway(&top.table("gateway")),
     };
     outcome.end();

@@ -90,6 +90,11 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// Whether this value stands in an outer layer, so that it holds whatever the other one says.
+    pub fn wins_over(self, other: Place<'_>) -> bool {
+        self.layer < other.layer
+    }
+
     /// The same place, for a value that no file holds: it never takes the blame from one that does.
     pub fn of_default(self) -> Place<'a> {
         Place {
