@@ -56,19 +56,23 @@ async fn route(raw: &Request, env: Env, context: &Context) -> Result<Response, J
     if pass::is_loop(settings, &request) {
         return convert::refusal(&loop_detected(), None);
     }
-    match decision::decide(&settings.policy, &request) {
-        Decision::Pass => match pass::through(settings, raw, &request).await {
-            Ok(response) => Ok(response),
-            Err(error) => {
-                worker::console_error!("pass-failed: {error:?}");
-                convert::refusal(&pass_failed(), None)
-            }
-        },
+    match decision::decide(&settings.policy, &request, clock::now()) {
+        Decision::Pass => passed(pass::through(settings, raw, &request).await),
+        Decision::Ignore(contract) => {
+            passed(pass::ignoring_key(settings, raw, &request, contract).await)
+        }
         Decision::Refuse(route, contract, refusal) => {
             Line::new(&route.name, None, None).refuse(&refusal, Some(contract))
         }
         Decision::Guard(guarded) => guard(raw, env, context, settings, request, guarded).await,
     }
+}
+
+fn passed(answer: Result<Response, JsValue>) -> Result<Response, JsValue> {
+    answer.or_else(|error| {
+        worker::console_error!("pass-failed: {error:?}");
+        convert::refusal(&pass_failed(), None)
+    })
 }
 
 async fn guard(

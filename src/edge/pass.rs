@@ -2,7 +2,8 @@
 
 use super::settings::Settings;
 use super::{convert, js};
-use crate::protocol::contract::Contract;
+use crate::protocol::contract::{Contract, Signals};
+use crate::protocol::headers::Headers;
 use crate::protocol::replay;
 use crate::protocol::request::Inbound;
 use wasm_bindgen::{JsCast, JsValue};
@@ -63,6 +64,21 @@ pub async fn through(
     }
 }
 
+/// As [`through`], for a request with a key that its contract does not take; the answer says so, where the contract lets it
+/// (rule 1.7).
+pub async fn ignoring_key(
+    settings: &Settings,
+    raw: &Request,
+    request: &Inbound,
+    contract: &Contract,
+) -> Result<Response, JsValue> {
+    let response = through(settings, raw, request).await?;
+    if contract.gateway.signals == Signals::Off {
+        return Ok(response);
+    }
+    with_headers(&response, |headers| replay::ignored(headers, contract))
+}
+
 /// The contract behind the request that a CORS preflight announces.
 fn preflight_contract<'s>(settings: &'s Settings, request: &Inbound) -> Option<&'s Contract> {
     if request.method != "OPTIONS" {
@@ -73,13 +89,24 @@ fn preflight_contract<'s>(settings: &'s Settings, request: &Inbound) -> Option<&
     route.contract.as_ref()
 }
 
-/// Rule 9.8. The headers of a fetched answer cannot be changed, so a new answer takes over its body.
+/// Rule 9.8.
 fn allow_key(response: Response, contract: &Contract) -> Result<Response, JsValue> {
-    let mut headers = convert::headers(&response.headers());
+    let headers = convert::headers(&response.headers());
     let Some(allowed) = replay::allow_key_header(&headers, contract) else {
         return Ok(response);
     };
-    headers.set("access-control-allow-headers", allowed);
+    with_headers(&response, |headers| {
+        headers.set("access-control-allow-headers", allowed);
+    })
+}
+
+/// The headers of a fetched answer cannot be changed, so a new answer takes over its status and its body.
+fn with_headers(
+    response: &Response,
+    change: impl FnOnce(&mut Headers),
+) -> Result<Response, JsValue> {
+    let mut headers = convert::headers(&response.headers());
+    change(&mut headers);
     let init = ResponseInit::new();
     init.set_status(response.status());
     init.set_headers(&convert::js_headers(&headers)?.into());

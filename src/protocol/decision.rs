@@ -1,18 +1,22 @@
 //! The first decision about a request, from its head alone: pass it, refuse it, or guard it (docs/protocol.md §1 to §3).
 
 use super::claim::ClaimId;
-use super::contract::{Anonymous, Contract, Missing};
+use super::contract::{Anonymous, Contract, Missing, Pattern};
+use super::first_sent;
 use super::key::{Key, KeyFault};
 use super::policy::{Policy, Route};
 use super::refusal::{Code, Refusal};
 use super::request::Inbound;
 use super::scope;
+use super::time::Time;
 
 /// What becomes of a request.
 #[derive(Debug)]
 pub enum Decision<'p> {
     /// Untouched to the origin.
     Pass,
+    /// To the origin like a passed one, although it carries a key: the contract does not take it (rule 1.7).
+    Ignore(&'p Contract),
     /// Answered here, before anything is read, hashed or looked up (rule 2.9).
     Refuse(&'p Route, &'p Contract, Refusal),
     /// Executed once.
@@ -26,12 +30,16 @@ pub struct Guarded<'p> {
     pub route: &'p Route,
     /// The route's contract.
     pub contract: &'p Contract,
+    /// The key, for the answers that carry it (rule 2.12).
+    pub key: Key,
     /// The claim of this caller's key.
     pub claim: ClaimId,
+    /// Who is asking, whatever the key (rule 3.6).
+    pub caller: [u8; 16],
 }
 
-/// Decides about `request`. Reads neither body nor storage.
-pub fn decide<'p>(policy: &'p Policy, request: &Inbound) -> Decision<'p> {
+/// Decides about `request`, which came at `now`. Reads neither body nor storage.
+pub fn decide<'p>(policy: &'p Policy, request: &Inbound, now: Time) -> Decision<'p> {
     if request.method == "OPTIONS" || request.headers.has("upgrade") {
         return Decision::Pass;
     }
@@ -45,9 +53,11 @@ pub fn decide<'p>(policy: &'p Policy, request: &Inbound) -> Decision<'p> {
     let key = match Key::read(&contract.key, &request.headers) {
         Ok(Some(key)) => key,
         Ok(None) => {
+            let sent = Key::is_sent(&contract.key, &request.headers);
             return match contract.key.missing {
-                Missing::Pass => Decision::Pass,
                 Missing::Refuse => refuse(key_missing(contract)),
+                Missing::Pass if sent => Decision::Ignore(contract),
+                Missing::Pass => Decision::Pass,
             };
         }
         Err(fault) => return refuse(key_fault(contract, fault)),
@@ -55,12 +65,18 @@ pub fn decide<'p>(policy: &'p Policy, request: &Inbound) -> Decision<'p> {
     if scope::is_anonymous(&contract.scope, request) {
         match contract.scope.anonymous {
             Anonymous::Own => {}
-            Anonymous::Ignore => return Decision::Pass,
+            Anonymous::Ignore => return Decision::Ignore(contract),
             Anonymous::Refuse => return refuse(credential_missing(contract)),
         }
     }
+    if let Err(refusal) = first_sent::judge(contract, &request.headers, now) {
+        return refuse(refusal);
+    }
+    let template = route.template.as_str();
     Decision::Guard(Guarded {
-        claim: scope::claim_id(&contract.scope, request, route.template.as_str(), &key),
+        claim: scope::claim_id(&contract.scope, request, template, &key),
+        caller: scope::caller_id(&contract.scope, request, template),
+        key,
         route,
         contract,
     })
@@ -104,6 +120,13 @@ fn key_fault(contract: &Contract, fault: KeyFault) -> Refusal {
             format!(
                 "The value of `{header}` is longer than {}, the most that the contract takes.",
                 rules.max
+            ),
+        ),
+        KeyFault::Unmatched => (
+            Code::KeyMalformed,
+            format!(
+                "The value of `{header}` does not match the contract's pattern `{}`.",
+                rules.pattern.as_ref().map_or("", Pattern::as_str)
             ),
         ),
         KeyFault::Conflict => (

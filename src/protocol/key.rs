@@ -1,6 +1,6 @@
 //! The idempotency key of a request (docs/protocol.md §2).
 
-use super::contract::{KeyRules, KeySyntax, LengthUnit};
+use super::contract::{KeyRules, KeySyntax, LengthUnit, Malformed};
 use super::headers::Headers;
 
 /// A key that has passed every rule: visible ASCII, within its length, unquoted. It is never printed: keys are secrets of the
@@ -27,24 +27,38 @@ pub enum KeyFault {
     TooShort,
     /// Longer than the contract's maximum.
     TooLong,
+    /// Not of the contract's pattern (rule 2.10).
+    Unmatched,
     /// The header and its alias carry different keys.
     Conflict,
+}
+
+impl KeyFault {
+    /// Whether the value is no key at all (rule 2.11). Several keys, or one of the wrong length, are keys: who sends them asks
+    /// for protection, and must not lose it unnoticed.
+    fn is_no_key(self) -> bool {
+        matches!(self, Self::Empty | Self::Malformed(_) | Self::Unmatched)
+    }
 }
 
 impl Key {
     /// The key that `headers` carry under the contract's name or an alias; `None` if they carry none.
     ///
     /// # Errors
-    /// A [`KeyFault`] for any value that is there but is not a key: it is never treated as missing.
+    /// A [`KeyFault`] for any value that is there but is not a key. It is treated as missing only where the contract says so
+    /// (rule 2.11).
     pub fn read(rules: &KeyRules, headers: &Headers) -> Result<Option<Self>, KeyFault> {
         let mut found: Option<Self> = None;
-        for name in std::iter::once(&rules.header).chain(&rules.aliases) {
+        for name in names(rules) {
             let mut lines = headers.lines(name);
             let Some(line) = lines.next() else { continue };
             if lines.next().is_some() {
                 return Err(KeyFault::Repeated);
             }
-            let key = Self::parse(rules, line)?;
+            let key = match Self::parse(rules, line) {
+                Err(fault) if rules.malformed == Malformed::Absent && fault.is_no_key() => continue,
+                parsed => parsed?,
+            };
             if found.as_ref().is_some_and(|first| *first != key) {
                 return Err(KeyFault::Conflict);
             }
@@ -53,9 +67,28 @@ impl Key {
         Ok(found)
     }
 
+    /// Whether `headers` carry the contract's name or an alias, whatever its value.
+    pub fn is_sent(rules: &KeyRules, headers: &Headers) -> bool {
+        names(rules).any(|name| headers.has(name))
+    }
+
     /// The key's characters.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The value of a header that the contract reads as this key: bare where it can be, else as a structured-field string.
+    pub fn field_value(&self, rules: &KeyRules) -> String {
+        let ambiguous = self.0.starts_with('"') || self.0.contains(',');
+        match rules.syntax {
+            KeySyntax::Either if ambiguous => self.quoted(),
+            KeySyntax::Quoted => self.quoted(),
+            KeySyntax::Raw | KeySyntax::Either => self.0.clone(),
+        }
+    }
+
+    fn quoted(&self) -> String {
+        format!("\"{}\"", self.0.replace('\\', "\\\\").replace('"', "\\\""))
     }
 
     fn parse(rules: &KeyRules, line: &str) -> Result<Self, KeyFault> {
@@ -79,10 +112,12 @@ impl Key {
             LengthUnit::Bytes => value.len(),
             LengthUnit::Characters => value.chars().count(),
         };
-        if length > rules.max {
+        let visible = value.bytes().all(|b| b.is_ascii_graphic());
+        // Where such a value is none (rule 2.11), it is none at any length.
+        if length > rules.max && (visible || rules.malformed == Malformed::Refuse) {
             return Err(KeyFault::TooLong);
         }
-        if !value.bytes().all(|b| b.is_ascii_graphic()) {
+        if !visible {
             return Err(KeyFault::Malformed(
                 "a key consists of visible ASCII characters (0x21 to 0x7E)",
             ));
@@ -90,8 +125,17 @@ impl Key {
         if length < rules.min {
             return Err(KeyFault::TooShort);
         }
+        // Last, so that what is matched is short and plain.
+        if rules.pattern.as_ref().is_some_and(|p| !p.matches(&value)) {
+            return Err(KeyFault::Unmatched);
+        }
         Ok(Self(value))
     }
+}
+
+/// The header, then its aliases.
+fn names(rules: &KeyRules) -> impl Iterator<Item = &String> {
+    std::iter::once(&rules.header).chain(&rules.aliases)
 }
 
 /// The content of a structured-field string (RFC 9651 §4.2.5), given what follows its opening quote.

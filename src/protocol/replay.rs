@@ -72,6 +72,12 @@ pub fn released(status: u16, sorted: Sorted, contract: &Contract) -> Head {
     Head { status, headers }
 }
 
+/// Marks the passed answer to a request whose key the contract does not take (rule 1.7).
+pub fn ignored(headers: &mut Headers, contract: &Contract) {
+    headers.set("idempotency-status", Status::Ignored.as_str());
+    expose(headers, contract);
+}
+
 fn build(record: &Record, status: Status) -> Head {
     let mut headers = record.headers.clone();
     headers.set("idempotency-status", status.as_str());

@@ -47,6 +47,26 @@ impl Inbound {
         remove_dot_segments(&normalise_escapes(&path))
     }
 
+    /// The query with its escapes normalised as those of a path (rule 1.3), in the order in which it came.
+    pub fn normalised_query(&self) -> Option<String> {
+        self.query.as_deref().map(normalise_escapes)
+    }
+
+    /// The values of every query parameter `name`, as they came but for normalised escapes. The name is compared decoded; a
+    /// parameter without `=` is empty.
+    pub fn parameter(&self, name: &str) -> impl Iterator<Item = String> {
+        let pairs = self.query.as_deref().unwrap_or_default().split('&');
+        pairs
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .filter(move |(raw, _)| {
+                // One pair's name, or none in an empty pair, is what is left without its value.
+                form_urlencoded::parse(raw.as_bytes())
+                    .next()
+                    .is_some_and(|(decoded, _)| decoded == name)
+            })
+            .map(|(_, value)| normalise_escapes(value))
+    }
+
     /// Path and query as they came: what the origin is asked for.
     pub fn target(&self) -> String {
         match &self.query {

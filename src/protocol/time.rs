@@ -26,8 +26,8 @@ impl Time {
     const MAX: u64 = 253_402_300_799_999;
 
     /// The time `ms` milliseconds after the epoch; later than the year 9999 is that year's end.
-    pub fn from_millis(ms: u64) -> Self {
-        Self(ms.min(Self::MAX))
+    pub const fn from_millis(ms: u64) -> Self {
+        Self(if ms < Self::MAX { ms } else { Self::MAX })
     }
 
     /// Milliseconds since the epoch.
@@ -44,6 +44,13 @@ impl Time {
     /// Milliseconds from `earlier` to this time; zero if the clock went backwards in between.
     pub fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
+    }
+
+    /// Reads an HTTP date (RFC 9110 §5.6.7), in any of its three forms; `None` if it is none, or before the epoch.
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let date = httpdate::parse_http_date(text).ok()?;
+        let since = date.duration_since(UNIX_EPOCH).ok()?;
+        Some(Self::from_millis(since.as_secs().saturating_mul(1000)))
     }
 
     /// As an HTTP date (RFC 9110 §5.6.7), whole seconds.

@@ -49,7 +49,7 @@ pub enum LengthUnit {
     Bytes,
 }
 
-/// What becomes of a value that is malformed, empty or there twice (K4).
+/// What becomes of a value that is no key: empty, malformed, or not of the pattern (K4; rule 2.11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Malformed {
     /// Refused with 400.
