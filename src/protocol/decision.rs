@@ -1,6 +1,6 @@
 //! The first decision about a request, from its head alone: pass it, refuse it, or guard it (docs/protocol.md §1 to §3).
 
-use super::claim::ClaimId;
+use super::claim::{ClaimId, ScopeId};
 use super::contract::{Anonymous, Contract, Missing, Pattern};
 use super::first_sent;
 use super::key::{Key, KeyFault};
@@ -35,7 +35,7 @@ pub struct Guarded<'p> {
     /// The claim of this caller's key.
     pub claim: ClaimId,
     /// Who is asking, whatever the key (rule 3.6).
-    pub caller: [u8; 16],
+    pub caller: ScopeId,
 }
 
 /// Decides about `request`, which came at `now`. Reads neither body nor storage.

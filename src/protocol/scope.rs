@@ -1,6 +1,6 @@
 //! Who is asking, and which claim that gives (docs/protocol.md §3).
 
-use super::claim::ClaimId;
+use super::claim::{ClaimId, ScopeId};
 use super::contract::{ScopePart, ScopeRules};
 use super::digest::{PartsHasher, hex};
 use super::jwt::{self, ClaimValue};
@@ -43,10 +43,10 @@ pub fn claim_id(rules: &ScopeRules, request: &Inbound, route: &str, key: &Key) -
 }
 
 /// Who is asking, whatever the key (rule 3.6): the same parts without it.
-pub fn caller_id(rules: &ScopeRules, request: &Inbound, route: &str) -> [u8; 16] {
+pub fn caller_id(rules: &ScopeRules, request: &Inbound, route: &str) -> ScopeId {
     let mut hasher = PartsHasher::new(CALLER);
     add_parts(&mut hasher, rules, request, route);
-    half(hasher)
+    ScopeId::new(half(hasher))
 }
 
 /// The key that the origin gets in the place of the caller's own (D2, rule 3.8): a UUID of version 8 (RFC 9562 §5.8), because
