@@ -29,7 +29,7 @@ use reprise::protocol::fingerprint::Fingerprint;
 use reprise::protocol::headers::Headers;
 use reprise::protocol::key::Key;
 use reprise::protocol::policy::Policy;
-use reprise::protocol::record::{Place, Provenance, Record};
+use reprise::protocol::record::{Place, Provenance, Record, Unkept};
 use reprise::protocol::request::{Body, Inbound};
 use reprise::protocol::scope::claim_id;
 use reprise::protocol::time::Time;
@@ -197,7 +197,9 @@ fn rule_8_1_records_are_pinned_in_version_1() {
     for (body, pin) in [
         (Place::Inline(b"body".to_vec()), "0004626f6479"),
         (Place::Kv(300_000), "01e0a712"),
-        (Place::NotKept, "02"),
+        (Place::NotKept(Unkept::TooLarge), "0200"),
+        (Place::NotKept(Unkept::NotWritten), "0201"),
+        (Place::NotKept(Unkept::Withheld), "0202"),
     ] {
         let mut headers = Headers::new();
         headers.push("etag", "\"1\"");

@@ -3,32 +3,21 @@
 // A test that cannot go on says so by panicking.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "protocol/fixture.rs"]
+mod fixture;
+
+use fixture::{contract, headers};
 use proptest::prelude::*;
 use reprise::protocol::claim::{AttemptId, ClaimId};
-use reprise::protocol::compiled;
-use reprise::protocol::contract::{Contract, HOP_BY_HOP, RESERVED};
+use reprise::protocol::contract::{HOP_BY_HOP, RESERVED};
 use reprise::protocol::fingerprint::Fingerprint;
 use reprise::protocol::headers::Headers;
-use reprise::protocol::policy::Policy;
-use reprise::protocol::record::{Place, Provenance, Record, Sorted};
+use reprise::protocol::record::{Place, Provenance, Record, Sorted, Unkept};
 use reprise::protocol::time::Time;
 use reprise::protocol::wire::Unreadable;
 
-/// The contract of a route with these lines.
-fn contract(more: &str) -> Contract {
-    let text = format!("origin = \"http://h\"\n[[routes]]\nmatch = \"POST /x\"\n{more}\n");
-    let mut policy = Policy::parse("test", &text, compiled::CONTRACTS)
-        .unwrap_or_else(|problems| panic!("{problems}"));
-    policy.routes.remove(0).contract.unwrap()
-}
-
-fn headers(lines: &[(&str, &str)]) -> Headers {
-    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    lines.iter().map(owned).collect()
-}
-
 fn sorted(lines: &[(&str, &str)]) -> Sorted {
-    Sorted::new(&contract("").replay, headers(lines))
+    Sorted::new(&contract(""), headers(lines))
 }
 
 /// The names among `lines` that are recorded, and those that the first caller gets.
@@ -64,7 +53,7 @@ fn rule_9_7_reserved_headers_of_the_origin_reach_nobody() {
         assert_eq!(names(&[(&upper, "v"), ("x-kept", "v")]), expected, "{name}");
     }
     // The marker is the one of the contract; another contract's is a header like any other.
-    let own = contract("[routes.replay]\nmarker = { header = \"X-Again\", value = \"1\" }").replay;
+    let own = contract("[routes.replay]\nmarker = { header = \"X-Again\", value = \"1\" }");
     let lines = headers(&[("x-again", "1"), ("idempotent-replayed", "true")]);
     let expected = headers(&[("idempotent-replayed", "true")]);
     assert_eq!(Sorted::new(&own, lines).recorded, expected);
@@ -107,7 +96,7 @@ fn rule_8_7_the_deny_list_goes_to_the_first_caller_only() {
         assert_eq!(names(&[(&name.to_ascii_uppercase(), "v")]), expected);
     }
     // What a route adds does not replace what its contract says.
-    let more = contract("[routes.replay]\ndeny_also = [\"X-Cost-*\"]").replay;
+    let more = contract("[routes.replay]\ndeny_also = [\"X-Cost-*\"]");
     let lines = headers(&[("x-cost-eur", "1"), ("x-cost", "2"), ("date", "3")]);
     let sorted = Sorted::new(&more, lines);
     assert_eq!(sorted.recorded, headers(&[("x-cost", "2")]));
@@ -209,12 +198,14 @@ fn record(place: Place) -> Record {
     }
 }
 
-fn places() -> [Place; 4] {
+fn places() -> [Place; 6] {
     [
         Place::Inline(b"body".to_vec()),
         Place::Inline(Vec::new()),
         Place::Kv(300_000),
-        Place::NotKept,
+        Place::NotKept(Unkept::TooLarge),
+        Place::NotKept(Unkept::NotWritten),
+        Place::NotKept(Unkept::Withheld),
     ]
 }
 
@@ -269,7 +260,9 @@ fn any_place() -> impl Strategy<Value = Place> {
     prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..400).prop_map(Place::Inline),
         any::<u64>().prop_map(Place::Kv),
-        Just(Place::NotKept),
+        Just(Place::NotKept(Unkept::TooLarge)),
+        Just(Place::NotKept(Unkept::NotWritten)),
+        Just(Place::NotKept(Unkept::Withheld)),
     ]
 }
 

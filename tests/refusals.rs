@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use reprise::protocol::policy::Policy;
+#[path = "protocol/fixture.rs"]
+mod fixture;
+
+use fixture::{EXCHANGE_ID, contract, exchange};
 use reprise::protocol::refusal::{Code, NewKey, Refusal, Retry, Row};
 use reprise::protocol::replay::Status;
 use reprise::protocol::time::Time;
@@ -37,11 +40,6 @@ fn written(row: Row) -> String {
         new_key(row.new_key),
         row.idempotency.map_or("–", Status::as_str),
     )
-}
-
-fn contract(overrides: &str) -> Policy {
-    let text = format!("origin = \"http://o\"\n[[routes]]\nmatch = \"POST /*\"\n{overrides}");
-    Policy::parse("test", &text, reprise::protocol::compiled::CONTRACTS).unwrap()
 }
 
 #[test]
@@ -80,7 +78,7 @@ fn rule_9_10_codes_are_stable_names_and_no_two_are_the_same() {
 fn rule_9_10_rule_7_4_every_answer_says_what_its_row_says() {
     for code in Code::ALL {
         let row = code.row();
-        let (head, body) = Refusal::new(*code, "because").answer(None);
+        let (head, body) = Refusal::new(*code, "because").answer(None, &exchange(&[], ""));
         assert_eq!(head.status, row.status);
         let headers = &head.headers;
         assert_eq!(
@@ -104,6 +102,7 @@ fn rule_9_10_rule_7_4_every_answer_says_what_its_row_says() {
             "code": row.code,
             "retry": retry(row.retry),
             "new_key": new_key(row.new_key),
+            "request_id": EXCHANGE_ID,
         });
         if let Some(seconds) = row.retry_after {
             expected["retry_after"] = seconds.into();
@@ -135,17 +134,16 @@ fn rule_9_10_waiting_is_advised_exactly_where_it_helps() {
 
 #[test]
 fn rule_9_10_the_contract_moves_the_statuses_that_contracts_disagree_about() {
-    let policy = contract(
+    let contract = contract(
         "mismatch = { status = 409, retry = \"never\" }\nrunning = { status = 425, retry_after = 7 }\nunknown = { status = 503 }",
     );
-    let contract = policy.routes[0].contract.as_ref();
     for (code, status, after, key) in [
         (Code::KeyReused, 409, None, "unsafe"),
         (Code::RequestInProgress, 425, Some("7"), "unsafe"),
         (Code::OutcomeUnknown, 503, None, "unsafe"),
         (Code::KeyEmpty, 400, None, "safe"),
     ] {
-        let (head, body) = Refusal::new(code, "").answer(contract);
+        let (head, body) = Refusal::new(code, "").answer(Some(&contract), &exchange(&[], ""));
         let body: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(
             (head.status, head.headers.get("retry-after")),
@@ -161,10 +159,10 @@ fn rule_9_10_the_contract_moves_the_statuses_that_contracts_disagree_about() {
 #[test]
 fn rule_7_3_a_released_failure_may_be_retried_and_has_no_claim_behind_it() {
     let held = Refusal::new(Code::OriginNoAnswer, "");
-    let (head, _) = held.clone().answer(None);
+    let (head, _) = held.clone().answer(None, &exchange(&[], ""));
     assert_eq!(head.headers.get("x-should-retry"), Some("false"));
     assert_eq!(head.headers.get("idempotency-status"), Some("unknown"));
-    let (head, body) = held.retriable().answer(None);
+    let (head, body) = held.retriable().answer(None, &exchange(&[], ""));
     assert_eq!(head.headers.get("x-should-retry"), Some("true"));
     assert!(!head.headers.has("idempotency-status"));
     assert!(body.contains(r#""retry":"same-key""#));
@@ -175,7 +173,7 @@ fn rule_9_4_a_refusal_says_until_when_its_claim_lasts_and_what_the_origin_said()
     let refusal = Refusal::new(Code::ResponseNotKept, "")
         .originally(201)
         .until(Time::from_millis(784_111_777_000));
-    let (head, body) = refusal.answer(None);
+    let (head, body) = refusal.answer(None, &exchange(&[], ""));
     assert_eq!(
         head.headers.get("idempotency-expires"),
         Some("Sun, 06 Nov 1994 08:49:37 GMT")

@@ -3,39 +3,29 @@
 // A test that cannot go on says so by panicking.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "protocol/fixture.rs"]
+mod fixture;
+
+use fixture::{contract, exchange, headers};
 use reprise::protocol::claim::{AttemptId, ClaimId};
-use reprise::protocol::compiled;
 use reprise::protocol::contract::Contract;
+use reprise::protocol::cors::allow_key_header;
+use reprise::protocol::exchange::Exchange;
 use reprise::protocol::fingerprint::Fingerprint;
 use reprise::protocol::headers::Headers;
-use reprise::protocol::policy::Policy;
 use reprise::protocol::record::{Place, Record, Sorted};
-use reprise::protocol::replay::{Head, allow_key_header, first, may_have_body, released, replay};
-use reprise::protocol::request::Inbound;
+use reprise::protocol::replay::{Head, first, may_have_body, released, replay};
 use reprise::protocol::time::Time;
 
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const DATE_MS: u64 = 784_111_777_000;
 const EXPIRES: &str = "Mon, 07 Nov 1994 08:49:37 GMT";
 const NOW: &str = "Sun, 06 Nov 1994 09:49:37 GMT";
-const FRESH_ID: &str = "fresh-id";
-
-/// The contract of a route with these lines.
-fn contract(more: &str) -> Contract {
-    let text = format!("origin = \"http://h\"\n[[routes]]\nmatch = \"POST /x\"\n{more}\n");
-    let mut policy = Policy::parse("test", &text, compiled::CONTRACTS)
-        .unwrap_or_else(|problems| panic!("{problems}"));
-    policy.routes.remove(0).contract.unwrap()
-}
-
-fn headers(lines: &[(&str, &str)]) -> Headers {
-    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    lines.iter().map(owned).collect()
-}
+const FRESH_ID: &str = fixture::EXCHANGE_ID;
 
 /// What is kept of an answer of the origin, and what the first caller gets beside it.
 fn answered(contract: &Contract, status: u16, lines: &[(&str, &str)]) -> (Record, Headers) {
-    let sorted = Sorted::new(&contract.replay, headers(lines));
+    let sorted = Sorted::new(contract, headers(lines));
     let record = Record {
         claim: ClaimId::new([1; 32]),
         attempt: AttemptId::new([2; 16]),
@@ -53,7 +43,7 @@ fn answered(contract: &Contract, status: u16, lines: &[(&str, &str)]) -> (Record
 
 fn first_answer(contract: &Contract, status: u16, lines: &[(&str, &str)]) -> Head {
     let (record, first_only) = answered(contract, status, lines);
-    first(&record, first_only, contract)
+    first(&record, first_only, contract, &exchange(&[], ""))
 }
 
 /// The replay, an hour later, to a request with these headers.
@@ -64,9 +54,8 @@ fn replayed(
     asked: &[(&str, &str)],
 ) -> Head {
     let (record, _) = answered(contract, status, lines);
-    let request = Inbound::new("POST", "http://h/x", headers(asked)).unwrap();
     let now = Time::from_millis(DATE_MS + 3_600_000);
-    replay(&record, contract, &request, now, FRESH_ID)
+    replay(&record, contract, &exchange(asked, ""), now)
 }
 
 const LINES: [(&str, &str); 6] = [
@@ -186,8 +175,8 @@ fn rule_9_4_a_released_answer_is_fresh_and_has_no_expiry() {
         "[routes.replay]\nmarker = { header = \"X-Again\", value = \"yes\", first = \"no\" }",
     );
     for contract in [contract(""), own] {
-        let sorted = Sorted::new(&contract.replay, headers(&LINES));
-        let head = released(503, sorted, &contract);
+        let sorted = Sorted::new(&contract, headers(&LINES));
+        let head = released(503, sorted, &contract, &Exchange::default());
         assert_eq!(head.status, 503);
         assert_eq!(
             by_name(&head),
@@ -260,8 +249,8 @@ fn rule_9_6_a_request_id_is_fresh_or_verbatim_and_never_invented() {
     }
 }
 
-const OURS: &str = "idempotent-replayed, idempotency-status, idempotency-expires, idempotency-original-date, \
-                    idempotency-original-request-id, retry-after, idempotency-key";
+const OURS: &str = "idempotency-status, idempotency-expires, idempotency-original-date, idempotency-original-request-id, \
+                    preference-applied, retry-after, x-request-id, idempotent-replayed, idempotency-key, x-should-retry";
 
 fn exposed(head: &Head) -> Vec<&str> {
     head.headers
@@ -273,11 +262,11 @@ fn exposed(head: &Head) -> Vec<&str> {
 fn rule_9_8_an_answer_to_another_origin_exposes_the_gateways_headers() {
     let ietf = contract("");
     let all = |lines: &[(&str, &str)]| {
-        let sorted = Sorted::new(&ietf.replay, headers(lines));
+        let sorted = Sorted::new(&ietf, headers(lines));
         [
             first_answer(&ietf, 200, lines),
             replayed(&ietf, 200, lines, &[("Origin", "http://a")]),
-            released(503, sorted, &ietf),
+            released(503, sorted, &ietf, &Exchange::default()),
         ]
     };
     for allowed in ["*", "http://a"] {
@@ -405,7 +394,10 @@ fn rule_9_11_what_clients_retry_by_themselves_says_that_it_helps_nothing() {
             "{status}"
         );
         // A released answer is not stored: the retry runs.
-        let sorted = Sorted::new(&ietf.replay, Headers::new());
-        assert!(hint(released(status, sorted, &ietf)).is_empty(), "{status}");
+        let sorted = Sorted::new(&ietf, Headers::new());
+        assert!(
+            hint(released(status, sorted, &ietf, &Exchange::default())).is_empty(),
+            "{status}"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Between the platform's values and the protocol's.
 
 use crate::protocol::contract::Contract;
+use crate::protocol::exchange::Exchange;
 use crate::protocol::headers::Headers;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::replay::{Head, may_have_body};
@@ -83,7 +84,11 @@ pub fn response(head: &Head, payload: &Payload) -> Result<Response, JsValue> {
 ///
 /// # Errors
 /// As [`response`].
-pub fn refusal(refusal: &Refusal, contract: Option<&Contract>) -> Result<Response, JsValue> {
-    let (head, body) = refusal.answer(contract);
+pub fn refusal(
+    refusal: &Refusal,
+    contract: Option<&Contract>,
+    exchange: &Exchange,
+) -> Result<Response, JsValue> {
+    let (head, body) = refusal.answer(contract, exchange);
     response(&head, &Payload::from(body.as_bytes()))
 }

@@ -7,6 +7,7 @@ use super::work::Work;
 use super::{clock, convert, health, pass};
 use crate::protocol::claim::AttemptId;
 use crate::protocol::decision::{self, Decision, Guarded};
+use crate::protocol::exchange::Exchange;
 use crate::protocol::fingerprint::Fingerprint;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::request::{Body, Inbound};
@@ -26,7 +27,8 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
         Ok(response) => Ok(response),
         Err(error) => {
             worker::console_error!("request failed: {error:?}");
-            Ok(convert::refusal(&internal(), None)?)
+            let exchange = Exchange::unread(clock::random());
+            Ok(convert::refusal(&internal(), None, &exchange)?)
         }
     }
 }
@@ -50,28 +52,33 @@ async fn route(raw: &Request, env: Env, context: &Context) -> Result<Response, J
         Ok(settings) => settings,
         Err(error) => {
             worker::console_error!("policy-invalid: {error}");
-            return convert::refusal(&policy_invalid(), None);
+            let exchange = Exchange::unread(clock::random());
+            return convert::refusal(&policy_invalid(), None, &exchange);
         }
     };
+    let exchange = Exchange::new(clock::random(), &request, &settings.policy.cors);
     if pass::is_loop(settings, &request) {
-        return convert::refusal(&loop_detected(), None);
+        return convert::refusal(&loop_detected(), None, &exchange);
     }
     match decision::decide(&settings.policy, &request, clock::now()) {
-        Decision::Pass => passed(pass::through(settings, raw, &request).await),
+        Decision::Pass => passed(pass::through(settings, raw, &request).await, &exchange),
         Decision::Ignore(contract) => {
-            passed(pass::ignoring_key(settings, raw, &request, contract).await)
+            let answer = pass::ignoring_key(settings, raw, &request, contract).await;
+            passed(answer, &exchange)
         }
-        Decision::Refuse(route, contract, refusal) => {
-            Line::new(&route.name, None, None).refuse(&refusal, Some(contract))
+        Decision::Refuse(route, contract, refusal) => Line::new(&route.name, &exchange, None, None)
+            .refuse(&refusal, Some(contract), &exchange),
+        Decision::Guard(guarded) => {
+            let exchange = exchange.about(guarded.key.clone());
+            guard(raw, env, context, settings, request, exchange, guarded).await
         }
-        Decision::Guard(guarded) => guard(raw, env, context, settings, request, guarded).await,
     }
 }
 
-fn passed(answer: Result<Response, JsValue>) -> Result<Response, JsValue> {
+fn passed(answer: Result<Response, JsValue>, exchange: &Exchange) -> Result<Response, JsValue> {
     answer.or_else(|error| {
         worker::console_error!("pass-failed: {error:?}");
-        convert::refusal(&pass_failed(), None)
+        convert::refusal(&pass_failed(), None, exchange)
     })
 }
 
@@ -81,13 +88,19 @@ async fn guard(
     context: &Context,
     settings: &'static Settings,
     request: Inbound,
+    exchange: Exchange,
     guarded: Guarded<'static>,
 ) -> Result<Response, JsValue> {
     let attempt = AttemptId::new(clock::random());
-    let line = Line::new(&guarded.route.name, Some(guarded.claim), Some(attempt));
+    let line = Line::new(
+        &guarded.route.name,
+        &exchange,
+        Some(guarded.claim),
+        Some(attempt),
+    );
     let body = match read_body(raw, &request, settings.policy.limits.request_body).await {
         Ok(body) => body,
-        Err(refusal) => return line.refuse(&refusal, Some(guarded.contract)),
+        Err(refusal) => return line.refuse(&refusal, Some(guarded.contract), &exchange),
     };
     let fingerprint = Fingerprint::of(&guarded.contract.fingerprint, &request, &body);
     let (reply, answer) = oneshot::channel();
@@ -95,6 +108,7 @@ async fn guard(
         settings,
         env,
         request,
+        exchange,
         body,
         guarded,
         fingerprint,

@@ -3,6 +3,7 @@
 use super::convert;
 use crate::protocol::claim::{AttemptId, ClaimId};
 use crate::protocol::contract::Contract;
+use crate::protocol::exchange::Exchange;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::time::Time;
 use serde::Serialize;
@@ -15,6 +16,8 @@ pub struct Line {
     event: &'static str,
     /// The `Idempotency-Status` that the client saw, or the code of the refusal.
     pub outcome: &'static str,
+    /// The id of this HTTP exchange, which a refusal names as `request_id`.
+    request: String,
     route: String,
     claim: Option<String>,
     attempt: Option<String>,
@@ -33,8 +36,14 @@ pub struct Line {
 
 impl Line {
     /// A line about `route`.
-    pub fn new(route: &str, claim: Option<ClaimId>, attempt: Option<AttemptId>) -> Self {
+    pub fn new(
+        route: &str,
+        exchange: &Exchange,
+        claim: Option<ClaimId>,
+        attempt: Option<AttemptId>,
+    ) -> Self {
         Self {
+            request: exchange.id.clone(),
             event: "request",
             outcome: "internal",
             route: route.to_owned(),
@@ -56,8 +65,9 @@ impl Line {
         &mut self,
         refusal: &Refusal,
         contract: Option<&Contract>,
+        exchange: &Exchange,
     ) -> Result<Response, JsValue> {
-        let response = convert::refusal(refusal, contract)?;
+        let response = convert::refusal(refusal, contract, exchange)?;
         self.outcome = refusal.code().row().code;
         self.status = response.status();
         Ok(response)
@@ -71,8 +81,9 @@ impl Line {
         mut self,
         refusal: &Refusal,
         contract: Option<&Contract>,
+        exchange: &Exchange,
     ) -> Result<Response, JsValue> {
-        let response = self.refusal(refusal, contract);
+        let response = self.refusal(refusal, contract, exchange);
         self.write();
         response
     }

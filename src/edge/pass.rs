@@ -4,8 +4,8 @@ use super::settings::Settings;
 use super::{convert, js};
 use crate::protocol::contract::{Contract, Signals};
 use crate::protocol::headers::Headers;
-use crate::protocol::replay;
 use crate::protocol::request::Inbound;
+use crate::protocol::{cors, replay};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response, ResponseInit};
@@ -92,7 +92,7 @@ fn preflight_contract<'s>(settings: &'s Settings, request: &Inbound) -> Option<&
 /// Rule 9.8.
 fn allow_key(response: Response, contract: &Contract) -> Result<Response, JsValue> {
     let headers = convert::headers(&response.headers());
-    let Some(allowed) = replay::allow_key_header(&headers, contract) else {
+    let Some(allowed) = cors::allow_key_header(&headers, contract) else {
         return Ok(response);
     };
     with_headers(&response, |headers| {

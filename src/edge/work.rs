@@ -12,12 +12,12 @@ use super::shard::Shard;
 use crate::protocol::claim::{AttemptId, Begin, Ending, ScopeId, Settle, Settled};
 use crate::protocol::contract::{Outcome, RetentionFrom};
 use crate::protocol::decision::Guarded;
-use crate::protocol::digest::hex;
+use crate::protocol::exchange::Exchange;
 use crate::protocol::fingerprint::Fingerprint;
 use crate::protocol::headers::Headers;
 use crate::protocol::outcome::Happened;
 use crate::protocol::policy::KvMode;
-use crate::protocol::record::{Place, Record, Sorted};
+use crate::protocol::record::{Place, Record, Sorted, Unkept};
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::replay::{self, Head, Status};
 use crate::protocol::request::{Body, Inbound};
@@ -35,6 +35,7 @@ pub struct Work {
     pub settings: &'static Settings,
     pub env: Env,
     pub request: Inbound,
+    pub exchange: Exchange,
     pub body: Body,
     pub guarded: Guarded<'static>,
     pub fingerprint: Fingerprint,
@@ -123,7 +124,7 @@ impl Work {
         reply: Reply,
     ) {
         let rules = &self.settings.policy.responses;
-        let sorted = Sorted::new(&self.guarded.contract.replay, headers);
+        let sorted = Sorted::new(self.guarded.contract, headers);
         let mut record = self.record(attempt, status, &sorted);
         let payload = if body.len() <= rules.inline_limit {
             let bytes = body.into_vec();
@@ -137,7 +138,12 @@ impl Work {
             return self.unrecorded(attempt, status, reply);
         }
         self.answer(
-            &replay::first(&record, sorted.first_only, self.guarded.contract),
+            &replay::first(
+                &record,
+                sorted.first_only,
+                self.guarded.contract,
+                &self.exchange,
+            ),
             &payload,
             Status::Fresh,
             reply,
@@ -155,13 +161,13 @@ impl Work {
             KvMode::Off => None,
             KvMode::Always | KvMode::Overflow => Responses::of(&self.env),
         };
-        let bytes = match kv {
-            Some(kv) => kv.put(record, body, started).await,
-            None => Err(body.into_array_after(&[])),
+        let (bytes, why) = match kv {
+            Some(kv) => (kv.put(record, body, started).await, Unkept::NotWritten),
+            None => (Err(body.into_array_after(&[])), Unkept::TooLarge),
         };
         self.line.store_ms += elapsed(started);
         Payload::Bytes(bytes.unwrap_or_else(|bytes| {
-            record.body = Place::NotKept;
+            record.body = Place::NotKept(why);
             self.line.warning = Some("body-not-kept");
             bytes
         }))
@@ -176,13 +182,14 @@ impl Work {
         rest: Rest,
         reply: Reply,
     ) {
-        let sorted = Sorted::new(&self.guarded.contract.replay, headers);
+        let sorted = Sorted::new(self.guarded.contract, headers);
         let record = self.record(attempt, status, &sorted);
         self.line.warning = Some("body-not-kept");
         if !self.settle_as(&record).await {
             return self.unrecorded(attempt, status, reply);
         }
-        let head = replay::first(&record, sorted.first_only, self.guarded.contract);
+        let contract = self.guarded.contract;
+        let head = replay::first(&record, sorted.first_only, contract, &self.exchange);
         match rest.open() {
             Ok((stream, pump)) => {
                 self.answer(&head, &Payload::Stream(stream), Status::Fresh, reply);
@@ -220,8 +227,8 @@ impl Work {
                 return self.refuse(&refusal, reply);
             }
         };
-        let sorted = Sorted::new(&self.guarded.contract.replay, headers);
-        let head = replay::released(status, sorted, self.guarded.contract);
+        let sorted = Sorted::new(self.guarded.contract, headers);
+        let head = replay::released(status, sorted, self.guarded.contract, &self.exchange);
         self.answer(&head, &payload, Status::Fresh, reply);
         if let Some(pump) = pump {
             pump.run().await;
@@ -240,7 +247,7 @@ impl Work {
         let contract = self.guarded.contract;
         let payload = match &record.body {
             Place::Inline(bytes) => Payload::from(bytes.as_slice()),
-            Place::Kv(_) | Place::NotKept => match self.fetch_body(&record).await {
+            Place::Kv(_) | Place::NotKept(_) => match self.fetch_body(&record).await {
                 Some(payload) => payload,
                 None => {
                     let refusal = Refusal::new(
@@ -248,12 +255,11 @@ impl Work {
                         "The body of the first answer cannot be read from KV at the moment. Nothing is run again. Retry with the same key.",
                     );
                     let refusal = refusal.originally(record.status).until(record.expires_at);
-                    return self.line.refusal(&refusal, Some(contract));
+                    return self.line.refusal(&refusal, Some(contract), &self.exchange);
                 }
             },
         };
-        let fresh_id = hex(&clock::random());
-        let head = replay::replay(&record, contract, &self.request, clock::now(), &fresh_id);
+        let head = replay::replay(&record, contract, &self.exchange, clock::now());
         self.line.outcome = Status::Replayed.as_str();
         self.line.status = head.status;
         convert::response(&head, &payload)
@@ -297,7 +303,7 @@ impl Work {
                 RetentionFrom::FirstSight => attempt.expires_at,
                 RetentionFrom::Completion => completed.plus(retention.ms),
             },
-            body: Place::NotKept,
+            body: Place::NotKept(Unkept::TooLarge),
         }
     }
 
@@ -340,7 +346,8 @@ impl Work {
     }
 
     fn refuse(&mut self, refusal: &Refusal, reply: Reply) {
-        let _ = reply.send(self.line.refusal(refusal, Some(self.guarded.contract)));
+        let contract = Some(self.guarded.contract);
+        let _ = reply.send(self.line.refusal(refusal, contract, &self.exchange));
     }
 
     fn shard(&self) -> Shard<'_> {

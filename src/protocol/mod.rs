@@ -3,11 +3,14 @@
 pub mod claim;
 pub mod code;
 pub mod contract;
+pub mod cors;
 pub mod decision;
 pub mod digest;
+pub mod exchange;
 pub mod fingerprint;
 pub mod first_sent;
 pub mod headers;
+pub mod hints;
 mod jwt;
 pub mod key;
 pub mod outcome;

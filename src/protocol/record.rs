@@ -1,7 +1,7 @@
 //! What is kept of an answer (docs/protocol.md §8).
 
 use super::claim::{AttemptId, ClaimId};
-use super::contract::{RESERVED, ReplayRules};
+use super::contract::{Contract, RESERVED, ReplayRules};
 use super::fingerprint::Fingerprint;
 use super::headers::Headers;
 use super::time::Time;
@@ -55,8 +55,19 @@ pub enum Place {
     Inline(#[serde(with = "serde_bytes")] Vec<u8>),
     /// In KV, behind a copy of this record; so many bytes.
     Kv(u64),
-    /// Nowhere: it was too large, or could not be stored.
-    NotKept,
+    /// Nowhere.
+    NotKept(Unkept),
+}
+
+/// Why a body is not kept: what a retry is told must be true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unkept {
+    /// It is larger than anything here takes (rule 8.2).
+    TooLarge,
+    /// It could not be written (rule 8.5).
+    NotWritten,
+    /// The contract does not let it be kept (O2); its headers are not kept either.
+    Withheld,
 }
 
 /// The versions in which records lie in ledgers and KV. A variant is never changed, only added: its number is the first byte.
@@ -102,15 +113,17 @@ pub struct Sorted {
 
 impl Sorted {
     /// Sorts the headers that the origin sent.
-    pub fn new(rules: &ReplayRules, mut headers: Headers) -> Self {
+    pub fn new(contract: &Contract, mut headers: Headers) -> Self {
         headers.remove_hop_by_hop();
-        remove_reserved(rules, &mut headers);
+        remove_reserved(&contract.replay, &mut headers);
+        // What the origin says in it is for this gateway (O2).
+        headers.retain(|name, _| contract.control_header.as_deref() != Some(name));
         remove_encoding(&mut headers);
         let origin = Provenance {
             date: headers.get("date").map(str::to_owned),
             request_id: headers.get(REQUEST_ID).map(str::to_owned),
         };
-        let (first_only, recorded) = headers.partition(|name| rules.denies(name));
+        let (first_only, recorded) = headers.partition(|name| contract.replay.denies(name));
         Self {
             recorded,
             first_only,

@@ -1,11 +1,15 @@
-//! What the gateway itself answers (docs/protocol.md rule 9.10, docs/reference/refusals.md): problem details by RFC 9457.
+//! What the gateway itself answers (docs/protocol.md rules 9.10 and 9.13, docs/reference/refusals.md): problem details by RFC 9457,
+//! or the contract's own error.
 
 pub use super::code::{Code, NewKey, Retry, Row};
-use super::contract::{Contract, MismatchRetry};
+use super::contract::{Contract, ErrorTemplate, MismatchRetry, Placeholder};
+use super::exchange::Exchange;
 use super::headers::Headers;
-use super::replay::Head;
+use super::replay::{Head, signal};
 use super::time::Time;
+use super::{cors, hints};
 use serde::Serialize;
+use serde_json::Value;
 
 /// Where the `type` of every refusal points: this gateway serves `docs/reference/refusals.md` there. The fragment is the code.
 pub const TYPE_PATH: &str = "/.reprise/refusals";
@@ -18,12 +22,18 @@ pub struct Refusal {
     expires_at: Option<Time>,
     original_status: Option<u16>,
     retriable: bool,
+    /// The origin's own status, where the refusal only passes it on.
+    status: Option<u16>,
+    challenge: Option<String>,
+    differences: Vec<Value>,
+    /// Boxed: a refusal is also the error of many a function.
+    resource: Option<Box<Value>>,
 }
 
 /// The body of a refusal (RFC 9457 §3.1, then our members).
 #[derive(Serialize)]
 struct Problem<'a> {
-    r#type: String,
+    r#type: &'a str,
     title: &'a str,
     status: u16,
     detail: &'a str,
@@ -34,6 +44,21 @@ struct Problem<'a> {
     retry_after: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     original_status: Option<u16>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    differences: &'a [Value],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_id: Option<&'a Value>,
+    request_id: &'a str,
+}
+
+/// What a body says, whatever its form.
+struct Said<'a> {
+    r#type: String,
+    row: Row,
+    status: u16,
+    code: &'a str,
+    message: &'a str,
+    retry_after: Option<u32>,
 }
 
 impl Refusal {
@@ -45,6 +70,10 @@ impl Refusal {
             expires_at: None,
             original_status: None,
             retriable: false,
+            status: None,
+            challenge: None,
+            differences: Vec::new(),
+            resource: None,
         }
     }
 
@@ -69,41 +98,116 @@ impl Refusal {
         self
     }
 
+    /// With the origin's own status, 400 to 599, in the place of the row's.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// With the origin's `WWW-Authenticate`, without which a 401 says nothing (RFC 9110 §15.5.2).
+    #[must_use]
+    pub fn challenge(mut self, challenge: impl Into<String>) -> Self {
+        self.challenge = Some(challenge.into());
+        self
+    }
+
+    /// With what differs from the first request. Of a [`Code::KeyReused`] only.
+    #[must_use]
+    pub fn explained(mut self, differences: Vec<Value>) -> Self {
+        self.differences = differences;
+        self
+    }
+
+    /// With the name of what the first request made. Of a [`Code::KeyReused`] only.
+    #[must_use]
+    pub fn about_resource(mut self, id: Value) -> Self {
+        self.resource = Some(Box::new(id));
+        self
+    }
+
     /// Which refusal.
     pub fn code(&self) -> Code {
         self.code
     }
 
-    /// Head and body, under `contract` where one is known.
-    pub fn answer(&self, contract: Option<&Contract>) -> (Head, String) {
+    /// Head and body of the answer to `exchange`, under `contract` where one is known.
+    pub fn answer(&self, contract: Option<&Contract>, exchange: &Exchange) -> (Head, String) {
+        let said = self.said(contract);
+        let (media_type, body) = match contract.map(|contract| &contract.errors.template) {
+            Some(ErrorTemplate::Own { media_type, body }) => {
+                let body = body.fill(&|word| self.word(word, &said, exchange));
+                (media_type.as_str(), body.to_string())
+            }
+            Some(ErrorTemplate::ProblemJson) | None => {
+                ("application/problem+json", self.problem(&said, exchange))
+            }
+        };
+        let mut headers = Headers::new();
+        headers.push("content-type", media_type);
+        self.add_headers(&mut headers, &said, contract, exchange);
+        let head = Head {
+            status: said.status,
+            headers,
+        };
+        (head, body)
+    }
+
+    fn said<'a>(&'a self, contract: Option<&'a Contract>) -> Said<'a> {
         let row = self.row(contract);
-        let status = contract
-            .and_then(|c| self.contract_status(c))
-            .unwrap_or(row.status);
+        let words = contract.and_then(|contract| contract.errors.words(self.code));
         let retry_after = match (self.code, contract) {
             (Code::RequestInProgress, Some(contract)) => Some(contract.running.retry_after_s),
             _ => row.retry_after,
         };
-        let problem = Problem {
+        Said {
             r#type: format!("{TYPE_PATH}#{}", row.code),
-            title: row.title,
-            status,
-            detail: &self.detail,
-            code: row.code,
-            retry: row.retry.as_str(),
-            new_key: row.new_key.as_str(),
+            row,
+            status: self.status(contract).unwrap_or(row.status),
+            code: words
+                .and_then(|words| words.code.as_deref())
+                .unwrap_or(row.code),
+            message: words
+                .and_then(|words| words.message.as_deref())
+                .unwrap_or(&self.detail),
             retry_after,
+        }
+    }
+
+    fn problem(&self, said: &Said<'_>, exchange: &Exchange) -> String {
+        let problem = Problem {
+            r#type: &said.r#type,
+            title: said.row.title,
+            status: said.status,
+            detail: said.message,
+            code: said.code,
+            retry: said.row.retry.as_str(),
+            new_key: said.row.new_key.as_str(),
+            retry_after: said.retry_after,
             original_status: self.original_status,
+            differences: &self.differences,
+            resource_id: self.resource.as_deref(),
+            request_id: &exchange.id,
         };
         // Serialising strings and integers cannot fail; an empty body with the right head would still be an answer.
-        let body = serde_json::to_string(&problem).unwrap_or_default();
-        (
-            Head {
-                status,
-                headers: self.headers(row, retry_after),
-            },
-            body,
-        )
+        serde_json::to_string(&problem).unwrap_or_default()
+    }
+
+    /// What stands in the place of `word` (E1).
+    fn word(&self, word: Placeholder, said: &Said<'_>, exchange: &Exchange) -> Option<Value> {
+        match word {
+            Placeholder::Code => Some(said.code.into()),
+            Placeholder::Message => Some(said.message.into()),
+            Placeholder::Title => Some(said.row.title.into()),
+            Placeholder::Type => Some(said.r#type.as_str().into()),
+            Placeholder::Status => Some(said.status.into()),
+            Placeholder::RetryAfter => said.retry_after.map(Value::from),
+            Placeholder::RequestId => Some(exchange.id.as_str().into()),
+            Placeholder::Key => exchange.key.as_ref().map(|key| key.as_str().into()),
+            Placeholder::Differences if self.differences.is_empty() => None,
+            Placeholder::Differences => Some(self.differences.clone().into()),
+            Placeholder::ResourceId => self.resource.as_deref().cloned(),
+        }
     }
 
     fn row(&self, contract: Option<&Contract>) -> Row {
@@ -126,30 +230,39 @@ impl Refusal {
         }
     }
 
-    fn headers(&self, row: Row, retry_after: Option<u32>) -> Headers {
-        let mut headers = Headers::new();
-        headers.push("content-type", "application/problem+json");
+    fn add_headers(
+        &self,
+        headers: &mut Headers,
+        said: &Said<'_>,
+        contract: Option<&Contract>,
+        exchange: &Exchange,
+    ) {
         headers.push("cache-control", "no-store");
-        headers.push("x-should-retry", (row.retry == Retry::SameKey).to_string());
-        if let Some(seconds) = retry_after {
+        if let Some(seconds) = said.retry_after {
             headers.push("retry-after", seconds.to_string());
         }
-        if let Some(status) = row.idempotency {
-            headers.push("idempotency-status", status.as_str());
+        if let Some(challenge) = &self.challenge {
+            headers.push("www-authenticate", challenge);
         }
-        if let Some(time) = self.expires_at {
-            headers.push("idempotency-expires", time.http_date());
+        let retry = said.row.retry == Retry::SameKey;
+        hints::refused(headers, contract, retry, said.retry_after);
+        signal(headers, said.row.idempotency, self.expires_at, contract);
+        exchange.name(headers);
+        if let Some(contract) = contract {
+            exchange.echo(headers, contract);
         }
-        headers
+        exchange.site.admit(headers);
+        cors::expose(headers, contract);
     }
 
-    /// The statuses that contracts disagree about (axes F3, I1 and I3).
-    fn contract_status(&self, contract: &Contract) -> Option<u16> {
-        match self.code {
+    /// The origin's status, or the ones that contracts disagree about (axes F3, I1 and I3).
+    fn status(&self, contract: Option<&Contract>) -> Option<u16> {
+        let of_contract = |contract: &Contract| match self.code {
             Code::KeyReused => Some(contract.mismatch.status),
             Code::RequestInProgress => Some(contract.running.status),
             Code::OutcomeUnknown => Some(contract.unknown.status),
             _ => None,
-        }
+        };
+        self.status.or_else(|| contract.and_then(of_contract))
     }
 }

@@ -1,10 +1,12 @@
 //! The answer that a client sees, built from a record (docs/protocol.md §9).
 
 pub use super::code::Status;
-use super::contract::{Contract, RequestId};
+use super::contract::{Contract, ReplayStatus, RequestId, Signals};
+use super::cors;
+use super::exchange::Exchange;
 use super::headers::Headers;
+use super::hints;
 use super::record::{REQUEST_ID, Record, Sorted};
-use super::request::Inbound;
 use super::time::Time;
 
 /// The head of an answer. The body lies where the record says, or is the refusal's own.
@@ -22,126 +24,130 @@ pub fn may_have_body(status: u16) -> bool {
 }
 
 /// The first answer: the record, and what only the first caller gets (rule 8.7).
-pub fn first(record: &Record, first_only: Headers, contract: &Contract) -> Head {
-    let mut head = build(record, Status::Fresh);
-    head.headers.extend(first_only);
+pub fn first(
+    record: &Record,
+    first_only: Headers,
+    contract: &Contract,
+    exchange: &Exchange,
+) -> Head {
+    let mut headers = record.headers.clone();
+    headers.extend(first_only);
     if let Some(value) = &contract.replay.marker.first {
-        head.headers.set(&contract.replay.marker.header, value);
+        headers.set(&contract.replay.marker.header, value);
     }
-    expose(&mut head.headers, contract);
-    head
+    let head = Head {
+        status: record.status,
+        headers,
+    };
+    recorded(head, Status::Fresh, record, contract, exchange)
 }
 
-/// A replay at `now`. `fresh_id` names this HTTP request where the contract wants a new `X-Request-ID`.
-pub fn replay(
-    record: &Record,
-    contract: &Contract,
-    request: &Inbound,
-    now: Time,
-    fresh_id: &str,
-) -> Head {
-    let mut head = build(record, Status::Replayed);
-    let headers = &mut head.headers;
+/// A replay at `now`.
+pub fn replay(record: &Record, contract: &Contract, exchange: &Exchange, now: Time) -> Head {
+    let mut headers = record.headers.clone();
     let rules = &contract.replay;
     headers.set(&rules.marker.header, &rules.marker.value);
     headers.set("date", now.http_date());
-    if let Some(date) = &record.origin.date {
-        headers.set("idempotency-original-date", date);
-    }
     if let Some(id) = &record.origin.request_id {
-        headers.set("idempotency-original-request-id", id);
-        headers.set(
-            REQUEST_ID,
-            match rules.request_id {
-                RequestId::Fresh => fresh_id,
-                RequestId::Verbatim => id,
-            },
-        );
+        match rules.request_id {
+            RequestId::Fresh => exchange.name(&mut headers),
+            RequestId::Verbatim => headers.set(REQUEST_ID, id),
+        }
     }
-    remove_foreign_cors(headers, request);
-    expose(headers, contract);
+    if contract.gateway.signals == Signals::On {
+        if let Some(date) = &record.origin.date {
+            headers.set("idempotency-original-date", date);
+        }
+        if let Some(id) = &record.origin.request_id {
+            headers.set("idempotency-original-request-id", id);
+        }
+    }
+    exchange.site.replace(&mut headers);
+    let status = replayed_status(&rules.status, record.status);
+    let head = Head { status, headers };
+    recorded(head, Status::Replayed, record, contract, exchange)
+}
+
+/// Rule 9.17.
+fn replayed_status(rules: &ReplayStatus, first: u16) -> u16 {
+    match rules {
+        ReplayStatus::Same => first,
+        ReplayStatus::Mapped(statuses) => statuses
+            .iter()
+            .find(|(from, _)| *from == first)
+            .map_or(first, |(_, to)| *to),
+    }
+}
+
+/// What first answer and replay have in common (rule 9.2).
+fn recorded(
+    mut head: Head,
+    status: Status,
+    record: &Record,
+    contract: &Contract,
+    exchange: &Exchange,
+) -> Head {
+    hints::stored(&mut head.headers, contract, head.status);
+    let expires_at = Some(record.expires_at);
+    finish(&mut head.headers, status, expires_at, contract, exchange);
     head
 }
 
 /// An answer that the contract releases: delivered as it came, without being stored (rule 7.6).
-pub fn released(status: u16, sorted: Sorted, contract: &Contract) -> Head {
+pub fn released(status: u16, sorted: Sorted, contract: &Contract, exchange: &Exchange) -> Head {
+    unkept(Status::Fresh, status, sorted, contract, exchange)
+}
+
+/// The answer to a request that ran without a claim, because the ledger was out of reach and the contract lets it (D1).
+pub fn unguarded(status: u16, sorted: Sorted, contract: &Contract, exchange: &Exchange) -> Head {
+    unkept(Status::Unguarded, status, sorted, contract, exchange)
+}
+
+fn unkept(
+    signal: Status,
+    status: u16,
+    sorted: Sorted,
+    contract: &Contract,
+    exchange: &Exchange,
+) -> Head {
     let mut headers = sorted.recorded;
     headers.extend(sorted.first_only);
-    headers.set("idempotency-status", Status::Fresh.as_str());
-    expose(&mut headers, contract);
+    finish(&mut headers, signal, None, contract, exchange);
     Head { status, headers }
 }
 
 /// Marks the passed answer to a request whose key the contract does not take (rule 1.7).
 pub fn ignored(headers: &mut Headers, contract: &Contract) {
-    headers.set("idempotency-status", Status::Ignored.as_str());
-    expose(headers, contract);
+    signal(headers, Some(Status::Ignored), None, Some(contract));
+    cors::expose(headers, Some(contract));
 }
 
-fn build(record: &Record, status: Status) -> Head {
-    let mut headers = record.headers.clone();
-    headers.set("idempotency-status", status.as_str());
-    headers.set("idempotency-expires", record.expires_at.http_date());
-    // Clients retry these by themselves, and would get this very answer again (rule 9.11).
-    if (record.status == 409 || record.status >= 500) && !headers.has("x-should-retry") {
-        headers.push("x-should-retry", "false");
-    }
-    Head {
-        status: record.status,
-        headers,
-    }
+fn finish(
+    headers: &mut Headers,
+    status: Status,
+    expires_at: Option<Time>,
+    contract: &Contract,
+    exchange: &Exchange,
+) {
+    signal(headers, Some(status), expires_at, Some(contract));
+    exchange.echo(headers, contract);
+    cors::expose(headers, Some(contract));
 }
 
-/// Rule 9.9: a browser must not be told that another site may read this answer.
-fn remove_foreign_cors(headers: &mut Headers, request: &Inbound) {
-    let foreign = match headers.get("access-control-allow-origin") {
-        None | Some("*") => false,
-        Some(allowed) => request
-            .headers
-            .get("origin")
-            .is_some_and(|origin| origin != allowed),
-    };
-    if foreign {
-        headers.retain(|name, _| !name.starts_with("access-control-"));
-    }
-}
-
-/// Rule 9.8: whoever may read the answer may read what it says about idempotency.
-fn expose(headers: &mut Headers, contract: &Contract) {
-    if !headers.has("access-control-allow-origin") {
+/// Rule 9.4, unless the contract wants no such signals (D3; rule 9.18).
+pub fn signal(
+    headers: &mut Headers,
+    status: Option<Status>,
+    expires_at: Option<Time>,
+    contract: Option<&Contract>,
+) {
+    if contract.is_some_and(|contract| contract.gateway.signals == Signals::Off) {
         return;
     }
-    let mut exposed: Vec<String> = headers
-        .lines("access-control-expose-headers")
-        .flat_map(|line| line.split(','))
-        .map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty())
-        .collect();
-    let ours = [
-        contract.replay.marker.header.as_str(),
-        "idempotency-status",
-        "idempotency-expires",
-        "idempotency-original-date",
-        "idempotency-original-request-id",
-        "retry-after",
-        contract.key.header.as_str(),
-    ];
-    for name in ours {
-        if !exposed.iter().any(|e| e.eq_ignore_ascii_case(name)) {
-            exposed.push(name.to_owned());
-        }
+    if let Some(status) = status {
+        headers.set("idempotency-status", status.as_str());
     }
-    headers.set("access-control-expose-headers", exposed.join(", "));
-}
-
-/// The `Access-Control-Allow-Headers` of a preflight's answer, with the key header (rule 9.8); `None` where nothing is to be
-/// changed. A `*` does not stand for it: with credentials, browsers take it as a name.
-pub fn allow_key_header(headers: &Headers, contract: &Contract) -> Option<String> {
-    let allowed: Vec<&str> = headers.lines("access-control-allow-headers").collect();
-    let allowed = allowed.join(", ");
-    let covered = allowed
-        .split(',')
-        .map(str::trim)
-        .any(|name| name.eq_ignore_ascii_case(&contract.key.header));
-    (!allowed.is_empty() && !covered).then(|| format!("{allowed}, {}", contract.key.header))
+    if let Some(time) = expires_at {
+        headers.set("idempotency-expires", time.http_date());
+    }
 }

@@ -1,7 +1,7 @@
 //! What a `begin` means for the request that asked: run, replay, or refuse.
 
 use super::claim::{AttemptId, Begin, Begun};
-use super::record::{Place, Record};
+use super::record::{Place, Record, Unkept};
 use super::refusal::{Code, Refusal};
 use super::time::Time;
 
@@ -148,7 +148,7 @@ impl Verdict {
             ));
         }
         match record.body {
-            Place::NotKept => Err(not_kept(&record)),
+            Place::NotKept(why) => Err(not_kept(&record, why)),
             Place::Inline(_) | Place::Kv(_) => Ok(Self::Replay(record)),
         }
     }
@@ -161,11 +161,16 @@ fn other_record(asked: &Begin, attempt: AttemptId, bytes: &[u8]) -> Option<Recor
     (record.claim == asked.claim && record.attempt == attempt).then_some(record)
 }
 
-fn not_kept(record: &Record) -> Refusal {
+fn not_kept(record: &Record, why: Unkept) -> Refusal {
+    let why = match why {
+        Unkept::TooLarge => "it was too large to keep",
+        Unkept::NotWritten => "it could not be stored",
+        Unkept::Withheld => "the contract does not let it be kept",
+    };
     Refusal::new(
         Code::ResponseNotKept,
         format!(
-            "The operation ran and the first caller received its answer, status {}; the body was too large to keep, or could not be stored.",
+            "The operation ran and the first caller received its answer, status {}; {why}.",
             record.status
         ),
     )

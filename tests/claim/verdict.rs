@@ -2,8 +2,9 @@
 
 use crate::*;
 use reprise::protocol::claim::Begun;
+use reprise::protocol::exchange::Exchange;
 use reprise::protocol::headers::Headers;
-use reprise::protocol::record::{Place, Provenance, Record};
+use reprise::protocol::record::{Place, Provenance, Record, Unkept};
 use reprise::protocol::refusal::{Code, Refusal};
 use reprise::protocol::verdict::{Mismatch, Verdict};
 
@@ -99,16 +100,18 @@ fn rule_8_1_a_record_that_is_not_its_rows_answers_nobody() {
 
 #[test]
 fn rule_8_2_a_body_that_was_not_kept_says_what_the_status_was() {
-    let refusal = refused(verdict(record(Place::NotKept).encode().unwrap()));
+    let refusal = refused(verdict(
+        record(Place::NotKept(Unkept::TooLarge)).encode().unwrap(),
+    ));
     assert_eq!(refusal.code(), Code::ResponseNotKept);
     assert_eq!(expiry(&refusal), at(START + RETENTION).http_date());
-    let (_, body) = refusal.answer(None);
+    let (_, body) = refusal.answer(None, &Exchange::default());
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     assert_eq!(body["original_status"], 201);
 }
 
 fn expiry(refusal: &Refusal) -> String {
-    let (head, _) = refusal.answer(None);
+    let (head, _) = refusal.answer(None, &Exchange::default());
     head.headers.get("idempotency-expires").unwrap().to_owned()
 }
 
@@ -198,7 +201,7 @@ fn rule_5_18_the_refusal_of_an_expired_key_says_since_when_and_until_when() {
     let refusal = refused(Verdict::of(&asks(2, 1), begun));
     assert_eq!(refusal.code(), Code::KeyExpired);
     assert_eq!(expiry(&refusal), at(START + RETENTION).http_date());
-    let (_, body) = refusal.answer(None);
+    let (_, body) = refusal.answer(None, &Exchange::default());
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     let detail = body["detail"].as_str().unwrap();
     assert!(detail.contains(&at(START).http_date()), "{detail}");
@@ -212,7 +215,7 @@ fn rule_5_3_the_refusal_says_for_how_many_seconds_the_first_request_runs() {
         lease_until: expires_at,
         expires_at,
     };
-    let (_, body) = refused(Verdict::of(&asks(2, 1), running)).answer(None);
+    let (_, body) = refused(Verdict::of(&asks(2, 1), running)).answer(None, &Exchange::default());
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     let detail = body["detail"].as_str().unwrap();
     assert!(detail.contains(" 9 s."), "{detail}");
