@@ -105,6 +105,18 @@ fn rule_8_7_the_deny_list_goes_to_the_first_caller_only() {
 }
 
 #[test]
+fn rule_9_7_edge_102_what_the_origin_says_to_the_gateway_reaches_nobody() {
+    let told = contract("[routes.outcome]\ncontrol_header = \"X-Idempotency-Store\"");
+    let lines = [("X-Idempotency-Store", "no-store"), ("etag", "1")];
+    let sorted = Sorted::new(&told, headers(&lines));
+    assert_eq!(sorted.recorded, headers(&[("etag", "1")]));
+    assert_eq!(sorted.first_only, Headers::new());
+    // Under another contract it is a header like any other.
+    let sorted = Sorted::new(&contract(""), headers(&lines));
+    assert_eq!(sorted.recorded, headers(&lines));
+}
+
+#[test]
 fn rule_9_6_date_and_request_id_are_kept_under_other_names() {
     let sorted = sorted(&[
         ("Date", "Sun, 06 Nov 1994 08:49:37 GMT"),

@@ -3,13 +3,16 @@
 // A test that cannot go on says so by panicking.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "replay/axes.rs"]
+mod axes;
+#[path = "replay/cors.rs"]
+mod cors;
 #[path = "protocol/fixture.rs"]
 mod fixture;
 
 use fixture::{contract, exchange, headers};
 use reprise::protocol::claim::{AttemptId, ClaimId};
 use reprise::protocol::contract::Contract;
-use reprise::protocol::cors::allow_key_header;
 use reprise::protocol::exchange::Exchange;
 use reprise::protocol::fingerprint::Fingerprint;
 use reprise::protocol::headers::Headers;
@@ -246,118 +249,6 @@ fn rule_9_6_a_request_id_is_fresh_or_verbatim_and_never_invented() {
         let without = replayed(&contract, 200, &[], &[]);
         assert!(!without.headers.has("x-request-id"));
         assert!(!without.headers.has("idempotency-original-request-id"));
-    }
-}
-
-const OURS: &str = "idempotency-status, idempotency-expires, idempotency-original-date, idempotency-original-request-id, \
-                    preference-applied, retry-after, x-request-id, idempotent-replayed, idempotency-key, x-should-retry";
-
-fn exposed(head: &Head) -> Vec<&str> {
-    head.headers
-        .lines("access-control-expose-headers")
-        .collect()
-}
-
-#[test]
-fn rule_9_8_an_answer_to_another_origin_exposes_the_gateways_headers() {
-    let ietf = contract("");
-    let all = |lines: &[(&str, &str)]| {
-        let sorted = Sorted::new(&ietf, headers(lines));
-        [
-            first_answer(&ietf, 200, lines),
-            replayed(&ietf, 200, lines, &[("Origin", "http://a")]),
-            released(503, sorted, &ietf, &Exchange::default()),
-        ]
-    };
-    for allowed in ["*", "http://a"] {
-        for head in all(&[("Access-Control-Allow-Origin", allowed)]) {
-            assert_eq!(exposed(&head), [OURS]);
-        }
-        let lines = [
-            ("Access-Control-Allow-Origin", allowed),
-            ("Access-Control-Expose-Headers", "X-Total ,RETRY-AFTER"),
-            ("Access-Control-Expose-Headers", "ETag,"),
-        ];
-        for head in all(&lines) {
-            let [line] = exposed(&head)[..] else {
-                panic!("one line")
-            };
-            let ours = OURS.replace("retry-after, ", "");
-            assert_eq!(line, format!("X-Total, RETRY-AFTER, ETag, {ours}"));
-        }
-    }
-    // Whoever may not read the answer may not read its headers either.
-    for head in all(&[("etag", "1")]) {
-        assert!(exposed(&head).is_empty());
-    }
-    let own = contract(
-        "[routes.key]\nheader = \"X-Key\"\n[routes.replay]\nmarker = { header = \"X-Again\" }",
-    );
-    let head = first_answer(&own, 200, &[("Access-Control-Allow-Origin", "*")]);
-    let ours = OURS
-        .replace("idempotent-replayed", "x-again")
-        .replace("idempotency-key", "x-key");
-    assert_eq!(exposed(&head), [ours]);
-}
-
-#[test]
-fn rule_9_8_a_preflight_lists_the_key_header() {
-    let ietf = contract("");
-    for (lines, expected) in [
-        (vec![], None),
-        (vec!["Content-Type"], Some("Content-Type, idempotency-key")),
-        (vec!["A, B", "C"], Some("A, B, C, idempotency-key")),
-        (vec!["A,Idempotency-Key,B"], None),
-        (vec!["A", " IDEMPOTENCY-KEY "], None),
-        (vec!["*"], Some("*, idempotency-key")),
-        (
-            vec!["X-Idempotency-Key"],
-            Some("X-Idempotency-Key, idempotency-key"),
-        ),
-    ] {
-        let lines: Vec<(&str, &str)> = lines
-            .into_iter()
-            .map(|line| ("Access-Control-Allow-Headers", line))
-            .collect();
-        let allowed = allow_key_header(&headers(&lines), &ietf);
-        assert_eq!(allowed.as_deref(), expected, "{lines:?}");
-    }
-    let own = contract("[routes.key]\nheader = \"X-Key\"");
-    let allowed = allow_key_header(&headers(&[("access-control-allow-headers", "a")]), &own);
-    assert_eq!(allowed.as_deref(), Some("a, x-key"));
-}
-
-#[test]
-fn rule_9_9_a_replay_to_another_site_allows_it_nothing() {
-    let ietf = contract("");
-    let cors = |allowed| {
-        [
-            ("Vary", "Origin"),
-            ("Access-Control-Allow-Origin", allowed),
-            ("Access-Control-Allow-Credentials", "true"),
-            ("Access-Control-Expose-Headers", "etag"),
-        ]
-    };
-    for (allowed, asked, stays) in [
-        ("http://a", Some("http://a"), true),
-        ("http://a", Some("http://b"), false),
-        ("http://a", Some("https://a"), false),
-        ("http://a", Some("null"), false),
-        // Not a browser's cross-origin request: nobody is there to be misled.
-        ("http://a", None, true),
-        ("*", Some("http://b"), true),
-    ] {
-        let asked: Vec<(&str, &str)> = asked.map(|origin| ("Origin", origin)).into_iter().collect();
-        let head = replayed(&ietf, 200, &cors(allowed), &asked);
-        let left: Vec<&str> = head
-            .headers
-            .iter()
-            .map(|(name, _)| name)
-            .filter(|name| name.starts_with("access-control-"))
-            .collect();
-        let case = format!("{allowed} to {asked:?}");
-        assert_eq!(left.len(), if stays { 3 } else { 0 }, "{case}: {left:?}");
-        assert_eq!(head.headers.get("vary"), Some("Origin"), "{case}");
     }
 }
 
