@@ -137,7 +137,7 @@ test("rule_10_3 rule_10_1 rule_10_2 an invalid POLICY fails every request, and h
   const valid = policy(origin.url, "POST /v1/*");
   for (const [broken, line, word] of [
     [`${valid}unguarded = true\n`, 6, "unguarded"],
-    [`${valid}[routes.running]\nanswer = "wait"\n`, 7, "wait"],
+    [`${valid}[routes.outcome]\nno_answer = "store"\n`, 7, "store"],
     [`${valid}[routes.key\n`, 6, ""],
     [valid.replace("POST /v1/*", "PSOT /v1/*"), 4, "PSOT"],
     ["", undefined, "origin"],
