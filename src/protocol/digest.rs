@@ -7,6 +7,7 @@ pub type Sha256Digest = [u8; 32];
 
 /// SHA-256 over parts, each framed as `len(kind) kind 0|1 len(value) value`: injective, because every length comes before what
 /// it measures, and because absent (`0`) and empty (`1`, length 0) are written differently.
+#[derive(Clone)]
 pub struct PartsHasher(Sha256);
 
 impl PartsHasher {

@@ -29,6 +29,7 @@ before(async () => {
       comparing("exact", ["method", "path", "query", "media-type", "body:exact"]),
       comparing("versioned", ["method", "path", "header:api-version-date", "body"]),
       comparing("body-only", ["body"]),
+      { match: "POST /excluding/*", rules: `[routes.fingerprint]\nexclude = ["/meta/sent_at", "/token"]` },
       { match: "POST /nothing/*", rules: `[routes.fingerprint]\ncompare = false` },
     ),
   });
@@ -152,15 +153,18 @@ test("edge_057 the case of a media type, charset=utf-8 and the order of paramete
   ]);
 });
 
-test("edge_058 defect_243 the same bytes under another media type are another request", async () => {
+test("edge_058 edge_243 defect_243 the same bytes under another media type are another request", async () => {
   const body = `{"a":1}`;
   await assertDifferent("media type", json(body), [typed("text/plain", body), typed("application/x-json", body), { body }]);
 });
 
-test("edge_059 a form counts by its bytes: the order of its fields and the spelling of a space too", async () => {
+test("edge_059 rule_4_13 a form counts by its pairs: not by the spelling of a space, nor by the order of different names", async () => {
   const form = (body: string): Request => typed("application/x-www-form-urlencoded", body);
-  await assertSame("form", form("a=1&b=2+3"), [form("a=1&b=2+3")]);
-  await assertDifferent("form", form("a=1&b=2+3"), [form("b=2+3&a=1"), form("a=1&b=2%203"), form("a=1&b=2"), form("a=1&b=2+3&")]);
+  await assertSame("form", form("a=1&b=2+3~"), [form("a=1&b=2%203%7E"), form("b=2+3~&a=1"), typed("application/x-www-form-urlencoded;charset=UTF-8", "b=2%203~&%61=1")]);
+  await assertDifferent("form", form("a=1&b=2+3"), [form("a=1&b=2%2B3"), form("a=1&b=2"), form("a=1&b=2+3&"), form("a=1&b=2+3&a=1"), form("a=1&B=2+3")]);
+  await assertDifferent("one name", form("a=1&a=2"), [form("a=2&a=1")]);
+  await assertDifferent("a list of objects", form("a[][x]=1&a[][y]=2&a[][x]=3"), [form("a[][x]=1&a[][x]=3&a[][y]=2")]);
+  await assertDifferent("broken escapes", form("a=1&b=%"), [form("b=%&a=1"), form("a=1&b=%25")]);
 });
 
 const multipart = (boundary: string, ...parts: [disposition: string, content: string][]): Request =>
@@ -169,23 +173,62 @@ const multipart = (boundary: string, ...parts: [disposition: string, content: st
     `${parts.map(([disposition, content]) => `--${boundary}\r\nContent-Disposition: form-data; ${disposition}\r\n\r\n${content}\r\n`).join("")}--${boundary}--\r\n`,
   );
 
-test("edge_060 multipart counts by its bytes in this version: another boundary is another request", async () => {
+/** The form as fetch sends it, with a boundary of its own each time. */
+async function fetched(fields: readonly (readonly [string, string | Blob, string?])[]): Promise<Request> {
+  const form = new FormData();
+  for (const [name, value, filename] of fields) {
+    if (typeof value === "string") form.append(name, value);
+    else form.append(name, value, filename);
+  }
+  const request = new globalThis.Request("http://gateway.test/", { method: "POST", body: form });
+  return typed(request.headers.get("content-type") ?? "", await request.bytes());
+}
+
+test("edge_060 rule_4_15 the same form under another boundary, as fetch retries it, is the same request", async () => {
+  const file = new Blob([Buffer.alloc(70_000, "\r\n--\0")], { type: "application/pdf" });
+  const fields = [["agent", "dsar"], ["note", "a\r\n\"b\" é"], ["file", file, "a \"b\".pdf"]] as const;
+  const [one, two] = [await fetched(fields), await fetched(fields)];
+  assert.notDeepEqual(one.headers, two.headers, "fetch makes a new boundary");
+  await assertSame("fetch", one, [two, await fetched(fields)]);
+  await assertSame("no fields", await fetched([]), [await fetched([])]);
   const parts: [string, string][] = [[`name="agent"`, "dsar"], [`name="file"; filename="a.txt"`, "content"]];
-  await assertSame("the same boundary", multipart("one", ...parts), [multipart("one", ...parts)]);
-  await assertDifferent("another boundary", multipart("one", ...parts), [multipart("two", ...parts)]);
+  await assertSame("by hand", multipart("one", ...parts), [multipart("two", ...parts), multipart("---3", ...parts)]);
+  await assertSame("only the body", multipart("one", ...parts), [multipart("two", ...parts)], "/body-only");
+  await assertDifferent("by bytes", multipart("one", ...parts), [multipart("two", ...parts)], "/exact");
 });
 
-test("edge_061 multipart with another file, file name or order of parts is another request", async () => {
+test("edge_060 rule_4_15 the same form in other chunks is the same request", async () => {
+  const form = multipart("b", [`name="a"`, "0123456789".repeat(20)], [`name="b"`, "\r\n--"]);
+  const text = String(form.body);
+  const cut = (size: number): Request => ({ ...form, body: text.match(new RegExp(`[^]{1,${size}}`, "g")) ?? [] });
+  await assertSame("chunks", form, [cut(64), cut(7), cut(1)]);
+});
+
+test("edge_061 rule_4_14 multipart with another file, file name, type or order of parts is another request", async () => {
   const agent: [string, string] = [`name="agent"`, "dsar"];
-  await assertDifferent("multipart", multipart("b", agent, [`name="file"; filename="a.txt"`, "content"]), [
-    multipart("b", agent, [`name="file"; filename="a.txt"`, "Content"]),
-    multipart("b", agent, [`name="file"; filename="b.txt"`, "content"]),
-    multipart("b", [`name="file"; filename="a.txt"`, "content"], agent),
+  const file = (name: string, content: string, type = ""): [string, string] => [`name="file"; filename="${name}"${type}`, content];
+  await assertDifferent("multipart", multipart("b", agent, file("a.txt", "content")), [
+    multipart("b", agent, file("a.txt", "Content")),
+    multipart("b", agent, file("a.txt", "content\r\n")),
+    multipart("b", agent, file("b.txt", "content")),
+    multipart("b", agent, file("a.txt", "content", "\r\nContent-Type: text/plain")),
+    multipart("b", file("a.txt", "content"), agent),
     multipart("b", agent),
+    multipart("b", agent, agent, file("a.txt", "content")),
   ]);
 });
 
-test("edge_062 rule_4_8 a compressed body counts as it came: neither as its content, nor as another compression of it", async () => {
+test("rule_4_16 rule_4_17 a form that is not whole counts by its bytes, and by its boundary", async () => {
+  const whole = multipart("b", [`name="a"`, "1"]);
+  const torn = (boundary: string, text: string): Request => typed(`multipart/form-data; boundary=${boundary}`, text);
+  const text = String(whole.body);
+  const half = text.slice(0, -6);
+  await assertSame("torn", torn("b", half), [torn("b", half)]);
+  await assertDifferent("torn", torn("b", half), [whole, torn("c", half), torn("b", `${half}\r\n`), torn("c", half.replaceAll("--b", "--c"))]);
+  await assertDifferent("a second form behind the first", torn("b", text + text), [whole, torn("c", (text + text).replaceAll("--b", "--c"))]);
+});
+
+test("edge_062 rule_4_18 a compressed body counts as it came: neither as its content, nor as another compression of it", async () => {
   const text = `{"a":1,"text":"${"lorem ipsum ".repeat(50)}"}`;
   const zipped = (level: number): Request => ({
     headers: ["Content-Type: application/json", "Content-Encoding: gzip"],
@@ -194,6 +237,10 @@ test("edge_062 rule_4_8 a compressed body counts as it came: neither as its cont
   await assertSame("gzip", zipped(9), [zipped(9)]);
   await assertDifferent("gzip", zipped(9), [json(text), zipped(0)]);
   await assertDifferent("identity", json(text), [zipped(9)]);
+  const said = (coding: string): Request => ({ headers: ["Content-Type: text/plain", ...(coding === "" ? [] : [`Content-Encoding: ${coding}`])], body: "x" });
+  for (const under of ["/v1", "/body-only"]) {
+    await assertDifferent("the coding alone", said(""), [said("br"), said("gzip")], under);
+  }
   const place = origin.place();
   assertFresh(await send(place.path, gateway.key(), zipped(9)));
   assert.deepEqual(place.only.body, zipped(9).body, "the origin gets it compressed, as it came");
@@ -213,6 +260,22 @@ test("edge_063 rule_4_7 no body, an empty body and `{}` are three bodies", async
     await assertDifferent("empty", empty, [none, object], under);
     await assertDifferent("object", object, [none, empty], under);
   }
+});
+
+test("edge_064 rule_4_19 an excluded member does not count, where the body counts by its meaning", async () => {
+  const one = json(`{"amount":1,"meta":{"sent_at":"10:00","by":"a"},"token":"t1"}`);
+  await assertSame("excluded", one, [
+    json(`{"amount":1,"meta":{"sent_at":"10:01","by":"a"},"token":"t2"}`),
+    json(`{"token":{"any":["thing"]},"meta":{"by":"a"},"amount":1.0}`),
+  ], "/excluding");
+  await assertDifferent("not excluded", one, [
+    json(`{"amount":2,"meta":{"sent_at":"10:00","by":"a"},"token":"t1"}`),
+    json(`{"amount":1,"meta":{"sent_at":"10:00","by":"b"},"token":"t1"}`),
+    json(`{"amount":1,"meta":{"sent_at":"10:00","by":"a"},"token":"t1","sent_at":"10:00"}`),
+    json(`{"amount":1,"token":"t1"}`),
+  ], "/excluding");
+  await assertDifferent("no JSON", json(`{"token":1`), [json(`{"token":2`)], "/excluding");
+  await assertDifferent("elsewhere", one, [json(`{"amount":1,"meta":{"sent_at":"10:01","by":"a"},"token":"t1"}`)]);
 });
 
 test("edge_065 rule_4_6 a header that the contract names counts: another value, none, and an empty one", async () => {

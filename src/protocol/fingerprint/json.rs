@@ -1,5 +1,6 @@
 //! The canonical form of a JSON text (RFC 8785), where it loses nothing.
 
+use super::leaves::Leaves;
 use hifijson::SliceLexer;
 use hifijson::token::Lex;
 use hifijson::value::{Value, parse_bounded};
@@ -14,9 +15,18 @@ const MAX_DEPTH: usize = 128;
 /// text. Counting them is cheap, and bounds what an attacker can make the isolate hold.
 const MAX_SEPARATORS: usize = 1 << 18;
 
-/// The canonical form of `text`, or `None` where RFC 8785 would lose something (rule 4.9): two texts with one canonical form
-/// mean the same to every reader.
-pub fn canonical(text: &[u8]) -> Option<Vec<u8>> {
+/// A JSON text that counts by its meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Canonical {
+    /// The canonical form.
+    pub text: Vec<u8>,
+    /// Its scalars and empty containers, by their pointers.
+    pub leaves: Leaves,
+}
+
+/// The canonical form of `text` without what the pointers `exclude` (RFC 6901) lead to, or `None` where RFC 8785 would lose
+/// something (rule 4.9): two texts with one canonical form mean the same to every reader, but for what is excluded.
+pub fn canonical(text: &[u8], exclude: &[String]) -> Option<Canonical> {
     let separators = text.iter().filter(|byte| b",[{".contains(byte));
     if separators.count() > MAX_SEPARATORS {
         return None;
@@ -27,56 +37,143 @@ pub fn canonical(text: &[u8]) -> Option<Vec<u8>> {
             parse_bounded(MAX_DEPTH, next, lexer)
         })
         .ok()?;
-    let mut out = Vec::with_capacity(text.len());
-    write(value, &mut out)?;
-    Some(out)
+    let exclude: Vec<Vec<String>> = exclude.iter().filter_map(|text| pointer(text)).collect();
+    let exclude: Vec<&[String]> = exclude.iter().map(Vec::as_slice).collect();
+    let mut writer = Writer {
+        out: Vec::with_capacity(text.len()),
+        place: String::new(),
+        leaves: Leaves::default(),
+    };
+    if !exclude.contains(&[].as_slice()) {
+        writer.value(value, &exclude)?;
+    }
+    Some(Canonical {
+        text: writer.out,
+        leaves: writer.leaves,
+    })
 }
 
-fn write(value: Json, out: &mut Vec<u8>) -> Option<()> {
-    match value {
-        Value::Null => out.extend(b"null"),
-        Value::Bool(true) => out.extend(b"true"),
-        Value::Bool(false) => out.extend(b"false"),
-        Value::Number((spelling, _)) => out.extend(number(spelling)?.as_bytes()),
-        Value::String(text) => string(&text, out),
-        Value::Array(items) => {
-            list(b'[', b']', items, out, write)?;
-        }
-        Value::Object(mut members) => {
-            // RFC 8785 §3.2.3: by UTF-16 code units, which differs from the order of UTF-8 beyond the basic plane.
-            members.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
-            if members
-                .windows(2)
-                .any(|pair| matches!(pair, [(a, _), (b, _)] if a == b))
-            {
-                return None;
+/// The tokens of a pointer (RFC 6901 §3 and §4); `None` for a text that is none, which leads nowhere.
+fn pointer(text: &str) -> Option<Vec<String>> {
+    let mut tokens = text.split('/');
+    if tokens.next() != Some("") {
+        return None;
+    }
+    Some(
+        tokens
+            .map(|token| token.replace("~1", "/").replace("~0", "~"))
+            .collect(),
+    )
+}
+
+/// What remains of those pointers `exclude` that lead into the member `token`.
+fn below<'a>(exclude: &[&'a [String]], token: &str) -> Vec<&'a [String]> {
+    let inside = |pointer: &&'a [String]| match pointer.split_first() {
+        Some((first, rest)) if first == token => Some(rest),
+        _ => None,
+    };
+    exclude.iter().filter_map(inside).collect()
+}
+
+struct Writer {
+    out: Vec<u8>,
+    /// The pointer to what is written now, while leaves are wanted.
+    place: String,
+    leaves: Leaves,
+}
+
+impl Writer {
+    fn value(&mut self, value: Json, exclude: &[&[String]]) -> Option<()> {
+        let start = self.out.len();
+        let leaf = match value {
+            Value::Array(items) => self.array(items, exclude)?,
+            Value::Object(members) => self.object(members, exclude)?,
+            Value::Null => self.scalar(b"null"),
+            Value::Bool(true) => self.scalar(b"true"),
+            Value::Bool(false) => self.scalar(b"false"),
+            Value::Number((spelling, _)) => self.scalar(number(spelling)?.as_bytes()),
+            Value::String(text) => {
+                string(&text, &mut self.out);
+                true
             }
-            list(b'{', b'}', members, out, |(name, value), out| {
+        };
+        if leaf && self.leaves.open() {
+            let written = self.out.get(start..).unwrap_or_default();
+            self.leaves.add(&self.place, written);
+        }
+        Some(())
+    }
+
+    fn scalar(&mut self, text: &[u8]) -> bool {
+        self.out.extend(text);
+        true
+    }
+
+    /// Writes an array; whether nothing is in it.
+    fn array(&mut self, items: Vec<Json>, exclude: &[&[String]]) -> Option<bool> {
+        self.out.push(b'[');
+        let mut empty = true;
+        for (index, item) in items.into_iter().enumerate() {
+            self.item(&mut empty, &index.to_string(), exclude, |_| {}, item)?;
+        }
+        self.out.push(b']');
+        Some(empty)
+    }
+
+    /// Writes an object; whether nothing is in it.
+    fn object(
+        &mut self,
+        mut members: Vec<(Cow<'_, str>, Json)>,
+        exclude: &[&[String]],
+    ) -> Option<bool> {
+        // RFC 8785 §3.2.3: by UTF-16 code units, which differs from the order of UTF-8 beyond the basic plane.
+        members.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+        if members
+            .windows(2)
+            .any(|pair| matches!(pair, [(a, _), (b, _)] if a == b))
+        {
+            return None;
+        }
+        self.out.push(b'{');
+        let mut empty = true;
+        for (name, value) in members {
+            let label = |out: &mut Vec<u8>| {
                 string(&name, out);
                 out.push(b':');
-                write(value, out)
-            })?;
+            };
+            self.item(&mut empty, &name, exclude, label, value)?;
         }
+        self.out.push(b'}');
+        Some(empty)
     }
-    Some(())
-}
 
-fn list<T>(
-    open: u8,
-    close: u8,
-    items: Vec<T>,
-    out: &mut Vec<u8>,
-    mut item: impl FnMut(T, &mut Vec<u8>) -> Option<()>,
-) -> Option<()> {
-    out.push(open);
-    for (i, value) in items.into_iter().enumerate() {
-        if i > 0 {
-            out.push(b',');
+    /// Writes what stands at `token` of a container, behind its `label`, unless it is excluded.
+    fn item(
+        &mut self,
+        first: &mut bool,
+        token: &str,
+        exclude: &[&[String]],
+        label: impl Fn(&mut Vec<u8>),
+        value: Json,
+    ) -> Option<()> {
+        let exclude = below(exclude, token);
+        if exclude.contains(&[].as_slice()) {
+            return Some(());
         }
-        item(value, out)?;
+        if !std::mem::take(first) {
+            self.out.push(b',');
+        }
+        label(&mut self.out);
+        let outer = self.place.len();
+        if self.leaves.open() {
+            self.place.push('/');
+            self.place
+                .push_str(&token.replace('~', "~0").replace('/', "~1"));
+        }
+        self.value(value, &exclude)?;
+        self.place.truncate(outer);
+        Some(())
     }
-    out.push(close);
-    Some(())
 }
 
 /// RFC 8785 §3.2.2.2.

@@ -1,0 +1,128 @@
+//! How a body counts: by which of its meanings, or by its bytes.
+
+use super::leaves::Leaf;
+use super::media_type::{Syntax, content_coding, syntax};
+use super::{form, json, multipart};
+use crate::protocol::contract::{FingerprintPart, FingerprintRules};
+use crate::protocol::digest::{PartsHasher, Sha256Digest, sha256};
+use crate::protocol::request::{Body, Inbound};
+use serde::{Deserialize, Serialize};
+
+/// What a contract compares of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Contents {
+    /// Nothing: no part of the contract is the body.
+    NotCompared,
+    /// The request has no body (rule 4.7).
+    Absent,
+    /// Its bytes, and the coding that they are in (rules 4.10 and 4.18).
+    Bytes {
+        /// Of the bytes.
+        digest: Sha256Digest,
+        /// `Content-Encoding`, where there is one.
+        coding: Option<String>,
+    },
+    /// Its meaning (rules 4.8, 4.13 and 4.14).
+    Meaning {
+        /// By which reading; readings never have the same digest.
+        reading: Reading,
+        /// Of the canonical form.
+        digest: Sha256Digest,
+        /// Its named pieces; `None` where there are too many.
+        leaves: Option<Vec<Leaf>>,
+    },
+}
+
+/// The syntaxes that have a meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reading {
+    /// RFC 8785.
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// `multipart/form-data`.
+    Multipart,
+}
+
+impl Reading {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Json => "body:json",
+            Self::Form => "body:form",
+            Self::Multipart => "body:multipart",
+        }
+    }
+}
+
+impl Contents {
+    /// Reads the whole `body` of `request` once, for its fingerprint and for its sketch.
+    pub fn of(rules: &FingerprintRules, request: &Inbound, body: &Body) -> Self {
+        let exact = rules.parts.contains(&FingerprintPart::BodyExact);
+        if !exact && !rules.parts.contains(&FingerprintPart::Body) {
+            return Self::NotCompared;
+        }
+        let Body::Bytes(bytes) = body else {
+            return Self::Absent;
+        };
+        let coding = content_coding(request);
+        let meaning = match &coding {
+            None if !exact => Self::meaning(rules, request, bytes),
+            _ => None,
+        };
+        meaning.unwrap_or_else(|| Self::Bytes {
+            digest: sha256(bytes),
+            coding,
+        })
+    }
+
+    fn meaning(rules: &FingerprintRules, request: &Inbound, bytes: &[u8]) -> Option<Self> {
+        let (reading, digest, leaves) = match syntax(request) {
+            Syntax::Json => {
+                let canonical = json::canonical(bytes, &rules.exclude)?;
+                (Reading::Json, sha256(&canonical.text), canonical.leaves)
+            }
+            Syntax::Form => {
+                let form = form::read(bytes)?;
+                (Reading::Form, form.digest, form.leaves)
+            }
+            Syntax::Multipart(boundary) => {
+                let mut hasher = multipart::Hasher::new(&boundary);
+                hasher.update(bytes);
+                let form = hasher.finish()?;
+                (Reading::Multipart, form.digest, form.leaves)
+            }
+            Syntax::Opaque => return None,
+        };
+        Some(Self::Meaning {
+            reading,
+            digest,
+            leaves: leaves.finish(),
+        })
+    }
+
+    /// Whether the boundary of a form is a part of what is compared: only where the form counts by its bytes (rule 4.17).
+    pub fn counts_boundary(&self) -> bool {
+        matches!(self, Self::Bytes { .. })
+    }
+
+    /// Adds the body to a fingerprint.
+    pub fn add_to(&self, hasher: &mut PartsHasher) {
+        match self {
+            Self::NotCompared => {}
+            Self::Absent => {
+                hasher.part("body", None);
+            }
+            Self::Bytes { digest, coding } => {
+                if let Some(coding) = coding {
+                    hasher.part("coding", Some(coding.as_bytes()));
+                }
+                hasher.part("body", Some(digest));
+            }
+            Self::Meaning {
+                reading, digest, ..
+            } => {
+                hasher.part(reading.kind(), Some(digest));
+            }
+        }
+    }
+}
