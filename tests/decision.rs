@@ -298,3 +298,55 @@ fn rule_3_3_the_template_of_the_route_goes_into_the_claim() {
     assert_eq!(claim("/v1/orders/1"), claim("/v1/orders/2"));
     assert_ne!(claim("/v1/orders/1"), claim("/v1/refunds/1"));
 }
+
+#[test]
+fn rule_1_7_a_key_that_the_contract_does_not_take_is_ignored_and_not_passed_silently() {
+    for (missing, none, no_key) in [
+        ("pass", "pass", "ignore"),
+        ("refuse", "refuse key-missing", "refuse key-missing"),
+    ] {
+        let policy = policy(&format!(
+            "[[routes]]\nmatch = \"POST /v1/*\"\n[routes.key]\nmalformed = \"absent\"\naliases = [\"X-Key\"]\nmissing = \"{missing}\""
+        ));
+        let of = |headers: &[(&str, &str)]| decided(&policy, "POST", "http://h/v1/x", headers);
+        assert_eq!(of(&[]), none, "{missing}");
+        assert_eq!(of(&[BROKEN]), no_key, "{missing}");
+        assert_eq!(of(&[("X-Key", "")]), no_key, "{missing}");
+        assert_eq!(of(&[KEY]), "guard POST /v1/*", "{missing}");
+        assert_eq!(
+            of(&[("Idempotency-Key", "a,b")]),
+            "refuse key-repeated",
+            "{missing}"
+        );
+    }
+}
+
+#[test]
+fn rule_2_10_the_refusal_names_the_pattern() {
+    let policy =
+        policy("[[routes]]\nmatch = \"POST /v1/*\"\n[routes.key]\npattern = '[0-9a-f]{4}'");
+    let request = request("POST", "http://h/v1/x", &[KEY]);
+    let Decision::Refuse(_, _, refusal) = decide(&policy, &request, NOW) else {
+        panic!("the key matches");
+    };
+    assert_eq!(refusal.code().row().code, "key-malformed");
+    assert!(
+        format!("{refusal:?}").contains("[0-9a-f]{4}"),
+        "{refusal:?}"
+    );
+}
+
+#[test]
+fn rule_2_12_rule_3_6_a_guarded_request_has_its_key_and_its_caller() {
+    let policy = policy("[[routes]]\nmatch = \"POST /v1/*\"");
+    let guarded = |key: &str, token: &str| {
+        let headers = [("Idempotency-Key", key), ("Authorization", token)];
+        match decide(&policy, &request("POST", "http://h/v1/x", &headers), NOW) {
+            Decision::Guard(guarded) => (guarded.key.as_str().to_owned(), guarded.caller),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(guarded("\"k\"", "a").0, "k");
+    assert_eq!(guarded("k", "a").1, guarded("l", "a").1);
+    assert_ne!(guarded("k", "a").1, guarded("k", "b").1);
+}

@@ -26,7 +26,13 @@ pub fn claim(credential: &str, name: &str) -> Option<ClaimValue> {
         return None;
     }
     let (scheme, token) = credential.split_once(' ')?;
-    let mut segments = token.trim_start_matches(' ').split('.');
+    let token = token.trim_start_matches(' ');
+    // Two lines of the header arrive joined by a comma: neither of them is the token then.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if !scheme.eq_ignore_ascii_case("bearer") || !token.bytes().all(plain) {
+        return None;
+    }
+    let mut segments = token.split('.');
     let (Some(_), Some(payload), Some(_), None) = (
         segments.next(),
         segments.next(),
@@ -35,9 +41,6 @@ pub fn claim(credential: &str, name: &str) -> Option<ClaimValue> {
     ) else {
         return None;
     };
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return None;
-    }
     let payload = Base64UrlUnpadded::decode_vec(payload).ok()?;
     let mut json = serde_json::Deserializer::from_slice(&payload);
     let found = json.deserialize_map(OneClaim { name }).ok()?;
