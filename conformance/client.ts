@@ -52,7 +52,8 @@ export class Answer {
 /** Sends one request and reads its whole answer; {@link Unlike} if none comes within `seconds`. */
 export async function send(target: URL, { method, path, headers, body, signal }: Ask, seconds: number): Promise<Answer> {
   const { request } = target.protocol === "https:" ? https : http;
-  const lines: HeaderLine[] = [["Host", target.host], ...headers, ["Connection", "close"]];
+  const host: HeaderLine[] = headers.some(([name]) => name === "Host") ? [] : [["Host", target.host]];
+  const lines: HeaderLine[] = [...host, ...headers, ["Connection", "close"]];
   if (body !== undefined) lines.push(["Content-Length", String(Buffer.byteLength(body))]);
   const answer = Promise.withResolvers<Answer>();
   const outgoing = request({

@@ -39,7 +39,7 @@ export const json =
   (n) => ({
     status,
     headers: [["Content-Type", "application/json"], ...headers],
-    body: JSON.stringify({ id: `made-${randomUUID()}`, execution: n, request_id: randomUUID() }),
+    body: JSON.stringify({ id: `made-${randomUUID()}`, run_id: `run_${n}`, execution: n, request_id: randomUUID() }),
   });
 
 /** The request is executed, and its answer never comes. */

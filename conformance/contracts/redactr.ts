@@ -9,7 +9,7 @@ import { choice, example, said } from "../contract.ts";
 import type { Check, Contract, Operation } from "../contract.ts";
 import { json } from "../origin.ts";
 import type { Script } from "../origin.ts";
-import { isAnother, same } from "../verdict.ts";
+import { isAnother, repeats, same } from "../verdict.ts";
 import { DAY, faithful, heldUnknown, PROBLEM, releasesAll, strictKey } from "./usual.ts";
 
 const TOP = "Introduction";
@@ -116,6 +116,22 @@ export const redactr: Contract = {
     said(RETRY, "one that failed with 504 is replayed", outcome.stores(504)),
     said(RETRY, "bodies are not compared: another document gets the original answer", scope.shared("body", { operation: { method: "POST", path: "/v1/suggestions", ...form(boundary(5), [["agent", "other"]]) } })),
     said(RETRY, "another operation gets the original answer of the key", scope.shared("operation", { operation: connector })),
+    said(RETRY, "another operation under the key of an original that was not stored runs", {
+      id: "runs-operation",
+      run: (bench) => key.twice(bench, { key: `suggestions:${uuid}`, ...revealing("fields=text") }, { key: `suggestions:${uuid}`, operation: connector }),
+    }),
+    said(RETRY, "after a failure that is replayed, a fresh key runs the request again", {
+      id: "fresh-key",
+      async run(bench) {
+        bench.origin.answers(json(500), json(201));
+        const key = bench.key();
+        const failed = await bench.send({ key });
+        bench.isFirst(failed, 500);
+        repeats(await bench.send({ key }), failed);
+        bench.isFirst(await bench.send({ key: bench.key() }), 201);
+        bench.executed(2);
+      },
+    }),
     choice("another operation under a key that runs gets 409", running.otherWhileRunning("operation", conflict, { operation: connector })),
     said(CLIENT, "a generated client's key works: suggestions: and a UUID of its own", { id: "client", run: (bench) => key.once(bench, { key: `suggestions:${bench.key()}` }) }),
     said(CLIENT, "without a key every request runs and is metered", key.missingPasses()),

@@ -6,6 +6,8 @@ import * as running from "../checks/running.ts";
 import * as scope from "../checks/scope.ts";
 import { choice, example, said } from "../contract.ts";
 import type { Contract, Operation } from "../contract.ts";
+import { json } from "../origin.ts";
+import { repeats } from "../verdict.ts";
 import { DAY, faithful, heldUnknown, MARKER, releasesAll, storesAll, strictKey } from "./usual.ts";
 
 const TOP = "Idempotency";
@@ -60,6 +62,19 @@ export const surveycoder: Contract = {
     said(RELATED, "SERVICE_UNAVAILABLE is safe to retry: after 503 the same key runs the request", outcome.releases(503)),
     said(PATTERN, "after 504 the same key runs the request", outcome.releases(504)),
     said(PATTERN, "after 500 the same key runs the request", outcome.releases(500)),
+    example(PATTERN, "codeWithRetry: 503, 502, then the result, under one key", {
+      id: "code-with-retry",
+      async run(bench) {
+        bench.origin.answers(json(503), json(502), json(201));
+        const key = bench.key();
+        bench.isFirst(await bench.send({ key }), 503);
+        bench.isFirst(await bench.send({ key }), 502);
+        const result = await bench.send({ key });
+        bench.isFirst(result, 201);
+        repeats(await bench.send({ key }), result);
+        bench.executed(3);
+      },
+    }),
     said(PATTERN, "four attempts at the same time charge once", replay.oneOf50()),
     said(PATTERN, "after a network error, the retry gets the answer of the first attempt", replay.lostAnswer()),
     choice("a duplicate of a running request waits for its answer", running.waits()),
