@@ -3,7 +3,8 @@
 //
 //   202, 206, 219            status.test.ts            216, 217, 225, 226      fingerprint.test.ts
 //   203, 208, 214, 218, 222  restart.test.ts           221, 243 (media type)   fingerprint.test.ts
-//   207, 237, 241, 242       replay.test.ts            209, 232, 244           http.test.ts
+//   207, 237, 241, 242       replay.test.ts            209                     http.test.ts
+//   232                      passing.test.ts           244                     cors.test.ts
 //   210, 223, 228            race.test.ts              213, 224, 229           stored.test.ts
 //   215                      key.test.ts               234, 240                scope.test.ts
 //   238                      client-gone.test.ts       212, 227                faults.test.ts

@@ -1,4 +1,5 @@
-// Methods, routes, CORS, paths, queries, and the forms of answers (docs/protocol.md §1, §4, §9; edge cases 24 to 41).
+// Methods, routes, paths, queries, and the forms of answers (docs/protocol.md §1, §4, §9; edge cases 24 to 41). CORS (28 to 30) is in
+// cors.test.ts.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -75,115 +76,6 @@ test("edge_027 rule_4_2 a method override makes another request", async () => {
     assertReplay(await gateway.post(place.path, key, "{}", [`${name}: DELETE`]), first);
     assert.equal(place.only.header(name), "DELETE", "the origin gets the override");
   }
-});
-
-// ------------------------------------------------------------------------------------------------------------ CORS
-
-/** A preflight for a POST from https://shop.example. */
-function preflight(path: string): Promise<Answer> {
-  return gateway.send({
-    method: "OPTIONS",
-    path,
-    headers: ["Origin: https://shop.example", "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: idempotency-key"],
-  });
-}
-
-const items = (answer: Answer, name: string): string[] =>
-  answer.lines(name).flatMap((line) => line.split(",").map((item) => item.trim().toLowerCase()));
-
-test("edge_028 rule_9_8 a preflight passes without a key, and its answer allows the key header", async () => {
-  const place = origin.place(
-    (_, response) =>
-      response
-        .writeHead(204, {
-          "Access-Control-Allow-Origin": "https://shop.example",
-          "Access-Control-Allow-Methods": "POST",
-          "Access-Control-Allow-Headers": "Content-Type, Authorization",
-        })
-        .end(),
-    { under: "/required" },
-  );
-  const answer = await preflight(place.path);
-  assert.equal(answer.status, 204);
-  assert.deepEqual(items(answer, "access-control-allow-headers"), ["content-type", "authorization", "idempotency-key"]);
-  assert.equal(answer.header("access-control-allow-origin"), "https://shop.example");
-  assert.equal(answer.header("access-control-allow-methods"), "POST");
-  assert.equal(place.only.method, "OPTIONS");
-});
-
-test("edge_028 rule_9_8 a preflight's answer that allows the key header, or nothing, stays as it is", async () => {
-  for (const allowed of ["Content-Type, idempotency-key", undefined]) {
-    const place = origin.place((_, response) => {
-      if (allowed !== undefined) response.setHeader("Access-Control-Allow-Headers", allowed);
-      response.writeHead(204).end();
-    });
-    const answer = await preflight(place.path);
-    assert.deepEqual(answer.lines("access-control-allow-headers"), allowed === undefined ? [] : [allowed]);
-  }
-});
-
-test("edge_028 rule_9_8 a preflight's answer for a path that no route guards stays as it is", async () => {
-  const place = origin.place((_, response) => response.writeHead(204, { "Access-Control-Allow-Headers": "Content-Type" }).end(), {
-    under: "/unguarded",
-  });
-  assert.deepEqual((await preflight(place.path)).lines("access-control-allow-headers"), ["Content-Type"]);
-});
-
-test("edge_029 edge_244 rule_9_8 a cross-origin reader may read the gateway's headers, first and again", async () => {
-  const place = origin.place((_, response) =>
-    response
-      .writeHead(201, { "Access-Control-Allow-Origin": "https://shop.example", "Access-Control-Expose-Headers": "X-Own, Retry-After" })
-      .end("{}"),
-  );
-  const key = gateway.key();
-  for (const status of ["fresh", "replayed"]) {
-    const answer = await gateway.post(place.path, key, "{}", ["Origin: https://shop.example"]);
-    assert.equal(answer.header("idempotency-status"), status);
-    const exposed = items(answer, "access-control-expose-headers");
-    for (const name of [
-      "x-own",
-      "idempotent-replayed",
-      "idempotency-status",
-      "idempotency-expires",
-      "idempotency-original-date",
-      "idempotency-original-request-id",
-      "retry-after",
-    ]) {
-      assert.equal(exposed.filter((each) => each === name).length, 1, `${name} is exposed once: ${exposed.join()}`);
-    }
-  }
-});
-
-test("edge_029 rule_9_8 an answer without CORS gets no CORS from the gateway", async () => {
-  const place = origin.place();
-  const key = gateway.key();
-  for (const status of ["fresh", "replayed"]) {
-    const answer = await gateway.post(place.path, key, "{}", ["Origin: https://shop.example"]);
-    assert.equal(answer.header("idempotency-status"), status);
-    assert.deepEqual(answer.headers.filter(([name]) => /^access-control-/i.test(name)), []);
-  }
-});
-
-test("edge_030 rule_9_9 a replay to another site does not carry the first site's CORS, and keeps Vary", async () => {
-  const place = origin.place((_, response) =>
-    response
-      .writeHead(201, {
-        "Access-Control-Allow-Origin": "https://a.example",
-        "Access-Control-Allow-Credentials": "true",
-        Vary: "Origin",
-      })
-      .end("{}"),
-  );
-  const key = gateway.key();
-  const ask = (site: string): Promise<Answer> => gateway.post(place.path, key, "{}", [`Origin: ${site}`]);
-  const first = await ask("https://a.example");
-  assertFresh(first);
-  const foreign = await ask("https://b.example");
-  assert.equal(foreign.header("idempotency-status"), "replayed");
-  assert.deepEqual(foreign.headers.filter(([name]) => /^access-control-/i.test(name)), []);
-  assert.equal(foreign.header("vary"), "Origin");
-  assertReplay(await ask("https://a.example"), first);
-  assert.equal(place.count, 1);
 });
 
 // ------------------------------------------------------------------------------------------------- paths, queries

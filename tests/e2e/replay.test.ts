@@ -1,5 +1,5 @@
 // A replay says what the first answer said (docs/protocol.md §8 and §9; edge cases 92 to 96 and 104 to 117). Markers that are
-// forged (111, 232) and CORS (29, 30, 244) are in http.test.ts, statuses in status.test.ts, KV in stored.test.ts.
+// forged (111, 232) are in passing.test.ts, CORS (29, 30, 244) in cors.test.ts, statuses in status.test.ts, KV in stored.test.ts.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

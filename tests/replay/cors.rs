@@ -245,3 +245,15 @@ fn rule_9_8_edge_244_what_is_exposed_is_all_that_may_be_added() {
         }
     }
 }
+
+#[test]
+fn edge_244_the_page_of_the_headers_names_all_that_is_exposed() {
+    let page = include_str!("../../docs/reference/headers.md").to_ascii_lowercase();
+    let all = contract(
+        "[routes.errors]\nhints = [\"x-should-retry\", \"stripe-should-retry\", \"retry-after-ms\", \"transient-error\"]",
+    );
+    let head = first_answer(&all, 200, &[("Access-Control-Allow-Origin", "*")]);
+    for name in exposed(&head)[0].split(", ") {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+    }
+}
