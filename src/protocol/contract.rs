@@ -20,6 +20,7 @@ mod request;
 mod rules;
 mod section;
 mod source;
+mod values;
 
 pub use error_body::{ErrorBody, Placeholder};
 pub use headers::{HOP_BY_HOP, RESERVED};

@@ -161,7 +161,9 @@ impl Refusal {
             _ => row.retry_after,
         };
         Said {
-            r#type: format!("{TYPE_PATH}#{}", row.code),
+            r#type: words
+                .and_then(|words| words.kind.clone())
+                .unwrap_or_else(|| format!("{TYPE_PATH}#{}", row.code)),
             row,
             status: self.status(contract).unwrap_or(row.status),
             code: words

@@ -29,6 +29,7 @@ fn is_shown(part: &ScopePart, request: &Inbound) -> bool {
         ScopePart::Host
         | ScopePart::Method
         | ScopePart::Path
+        | ScopePart::PathExact
         | ScopePart::Target
         | ScopePart::Literal(_) => false,
     }
@@ -90,6 +91,7 @@ fn add_parts(hasher: &mut PartsHasher, rules: &ScopeRules, request: &Inbound, ro
             ScopePart::Host => add(hasher, "host", &request.host),
             ScopePart::Method => add(hasher, "method", &request.method),
             ScopePart::Path => add(hasher, "path", route),
+            ScopePart::PathExact => add(hasher, "path-exact", &request.normalised_path()),
             ScopePart::Target => {
                 add(hasher, "target", &request.normalised_path());
                 let query = request.normalised_query();

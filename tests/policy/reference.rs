@@ -67,6 +67,7 @@ fn every_field_has_its_row_in_the_reference() {
         "running",
         "unknown",
         "outcome",
+        "outcome.edge",
         "replay",
         "replay.marker",
     ];
@@ -75,9 +76,18 @@ fn every_field_has_its_row_in_the_reference() {
         .iter()
         .chain(&more)
         .map(|table| routed(&format!("[routes.{table}]\n?")));
-    let in_policy = ["ledger", "responses", "limits"].map(|table| routed(&format!("[{table}]\n?")));
+    let in_policy =
+        ["ledger", "responses", "limits", "cors"].map(|table| routed(&format!("[{table}]\n?")));
+    // One for each kind of rule: which fields it has depends on what it looks at.
+    let rules = [
+        "request = \"query\"",
+        "request = \"json\"",
+        "answer = \"media-type\"",
+    ]
+    .map(|looks_at| routed(&format!("[[routes.outcome.never_store]]\n{looks_at}\n?")));
     let gaps = in_route
         .chain(in_policy)
+        .chain(rules)
         .chain([routed("?"), format!("?\n{}", routed(""))]);
     let mut seen = 0;
     for field in gaps.flat_map(|gap| fields(&gap)) {
@@ -96,5 +106,17 @@ fn every_field_has_its_row_in_the_reference() {
         );
         seen += 1;
     }
-    assert!(seen > 60, "the fields were not found: {seen}");
+    assert!(seen > 90, "the fields were not found: {seen}");
+}
+
+#[test]
+fn every_placeholder_has_its_row_in_the_reference() {
+    let text = routed("errors = { template = \"own\", body = '\"{}\"' }");
+    let said = Policy::parse("p", &text, compiled::CONTRACTS).unwrap_err();
+    let said = said.to_string();
+    let (_, list) = said.split_once("there is ").expect(&said);
+    let (list, _) = list.split_once(';').expect(&said);
+    for word in list.split(", ") {
+        assert!(PAGE.contains(&format!("| `{word}` | ")), "{word}");
+    }
 }

@@ -41,13 +41,24 @@ const LONGEST_WAIT: i64 = 25;
 pub fn running(running: &Section<'_>) -> RunningRules {
     let waits = running.choice("answer", false, &[("refuse", false), ("wait", true)], &[]);
     let own = running.number("wait_seconds", 1..=LONGEST_WAIT, SECONDS, 10);
-    if !waits && running.get("wait_seconds").is_some() {
-        let wrong = "has no effect: the answer is \"refuse\"".to_owned();
+    if !waits {
+        let wrong = "has no effect: the answer is \"refuse\"";
         let mend = "write answer = \"wait\"; wait_cap_seconds alone lets clients ask for a wait";
-        running.refuse("wait_seconds", own.place, wrong, mend);
+        running.idle("wait_seconds", "answer", wrong, mend);
     }
     let wait = if waits { own.value } else { 0 };
     let cap = running.number("wait_cap_seconds", 0..=LONGEST_WAIT, SECONDS, wait);
+    // Under a cap of 0, a client's preference is not listened to (rule 2.14).
+    if (1..wait).contains(&cap.value) {
+        let wrong = format!("is less than the {wait} s that a client waits who asks for nothing");
+        let mend = "raise it; or write 0, and no client can ask";
+        running.refuse(
+            "wait_cap_seconds",
+            cap.place.or_outer(own.place),
+            wrong,
+            mend,
+        );
+    }
     let rules = RunningRules {
         wait_ms: milliseconds(wait),
         wait_cap_ms: milliseconds(cap.value),
@@ -104,14 +115,15 @@ pub fn replay(replay: &Section<'_>) -> ReplayRules {
     rules
 }
 
+/// Either list may stand in a route over a contract that has the other one.
 fn recorded(replay: &Section<'_>) -> Recorded {
-    let (deny, also) = (name_list(replay, "deny"), name_list(replay, "deny_also"));
-    if let Some(allow) = name_list(replay, "allow") {
-        if deny.is_some() || also.is_some() {
-            let place = replay.find("allow").or_outer(replay.find("deny"));
-            let wrong =
-                "names the only headers to replay; deny and deny_also have no effect beside it";
-            replay.refuse("allow", place, wrong.to_owned(), "keep one of them");
+    let (allow, deny) = (name_list(replay, "allow"), name_list(replay, "deny"));
+    let also = name_list(replay, "deny_also");
+    let denied_by_route = replay.find("deny").wins_over(replay.find("allow"));
+    if let Some(allow) = allow.filter(|_| !denied_by_route) {
+        for name in ["deny", "deny_also"] {
+            let wrong = "has no effect: allow names the only headers to replay";
+            replay.idle(name, "allow", wrong, "leave one of the two out");
         }
         return Recorded::Only(allow);
     }
@@ -124,15 +136,10 @@ fn recorded(replay: &Section<'_>) -> Recorded {
 
 /// The word "same", or a table from statuses to statuses (R1): `{ 201 = 200 }`.
 fn status_of_replay(replay: &Section<'_>) -> ReplayStatus {
-    let mapped = replay
-        .get("status")
-        .is_some_and(|entry| entry.value.is_table());
-    if !mapped {
-        let same = [("same", ())];
-        replay.choice("status", (), &same, &[]);
+    let Some(table) = replay.whole("status") else {
+        replay.choice("status", (), &[("same", ())], &[]);
         return ReplayStatus::Same;
-    }
-    let table = replay.table("status");
+    };
     let mut statuses = Vec::new();
     for name in table.names() {
         let from = name
@@ -227,10 +234,12 @@ pub fn authority(authority: &Section<'_>) -> AuthorityRules {
             question(authority, &text, mend)
         })
     } else {
-        if let Some(text) = request {
-            let wrong = "has no effect: nobody is asked".to_owned();
-            authority.refuse("request", text.place, wrong, "write ask = \"origin\" too");
-        }
+        authority.idle(
+            "request",
+            "ask",
+            "has no effect: nobody is asked",
+            "write ask = \"origin\" too",
+        );
         AuthorityRules::None
     };
     authority.end();
@@ -266,10 +275,14 @@ pub fn retention(retention: &Section<'_>) -> RetentionRules {
     let seconds = retention.number("seconds", 60..=30 * DAY, SECONDS, DAY);
     let refuses = retention.choice("after", false, &[("new", false), ("refuse", true)], &[]);
     let refused = retention.number("refuse_seconds", 1..=30 * DAY, SECONDS, DAY);
-    if !refuses && retention.get("refuse_seconds").is_some() {
-        let wrong = "has no effect: an expired key is new".to_owned();
-        let mend = "write after = \"refuse\" too";
-        retention.refuse("refuse_seconds", refused.place, wrong, mend);
+    if !refuses {
+        let wrong = "has no effect: an expired key is new";
+        retention.idle(
+            "refuse_seconds",
+            "after",
+            wrong,
+            "write after = \"refuse\" too",
+        );
     }
     let rules = RetentionRules {
         ms: milliseconds(seconds.value),

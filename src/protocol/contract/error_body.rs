@@ -11,7 +11,7 @@ pub enum Placeholder {
     Message,
     /// The short sentence that goes with the code.
     Title,
-    /// The URI reference of the code's paragraph.
+    /// The type: the contract's own where it has one, else the URI reference of the code's paragraph.
     Type,
     /// The status, a number.
     Status,

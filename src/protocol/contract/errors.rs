@@ -1,9 +1,10 @@
-//! `[errors]`, and the `code` and `message` that stand in the tables of single refusals.
+//! `[errors]`, and the `code`, `message` and `type` that stand in the tables of single refusals.
 
 use crate::protocol::code::Code;
 
 use super::answer::field_value;
 use super::error_body::{ErrorBody, Placeholder};
+use super::headers::media_range;
 use super::problem::nearest;
 use super::rules::{ErrorRules, ErrorTemplate, Hint, Words};
 use super::section::Section;
@@ -21,7 +22,7 @@ const OF_THE_KEY: [Code; 9] = [
     Code::FirstSentTooOld,
 ];
 
-/// The tables that may hold `code` and `message`, and the refusals that they are about.
+/// The tables that may hold `code`, `message` and `type`, and the refusals that they are about.
 const TABLES: [(&str, &[Code]); 4] = [
     ("key", &OF_THE_KEY),
     ("mismatch", &[Code::KeyReused]),
@@ -41,10 +42,12 @@ pub fn errors(top: &Section<'_>, status: impl Fn(Code) -> u16) -> ErrorRules {
     rules
 }
 
-/// Makes `code` and `message` known in a table whose words [`errors`] reads.
+/// Makes `code`, `message` and `type` known in a table whose words [`errors`] reads.
 pub fn allow_words(section: &Section<'_>) {
-    section.allow(&["code", "message"]);
+    section.allow(&["code", "message", "type"]);
 }
+
+const BODY: &str = "write the JSON of an error, such as body = '{\"error\":{\"code\":\"{code}\",\"message\":\"{message}\"}}'";
 
 fn template(errors: &Section<'_>) -> ErrorTemplate {
     #[derive(Clone, Copy, PartialEq)]
@@ -54,23 +57,27 @@ fn template(errors: &Section<'_>) -> ErrorTemplate {
     }
     let kinds = [("problem+json", Kind::ProblemJson), ("own", Kind::Own)];
     let kind = errors.choice("template", Kind::ProblemJson, &kinds, &[]);
-    let (media_type, body) = (errors.text("media_type"), errors.text("body"));
     if kind == Kind::ProblemJson {
-        for (name, text) in [("media_type", &media_type), ("body", &body)] {
-            if let Some(text) = text {
-                let wrong = "belongs to template = \"own\"".to_owned();
-                errors.refuse(name, text.place, wrong, "write template = \"own\" too");
-            }
+        for name in ["media_type", "body"] {
+            errors.idle(
+                name,
+                "template",
+                "belongs to template = \"own\"",
+                "write that too",
+            );
         }
         return ErrorTemplate::ProblemJson;
     }
-    errors.missing("body", "write the JSON of an error, such as body = '{\"error\":{\"code\":\"{code}\",\"message\":\"{message}\"}}'");
-    let parsed = body.and_then(|text| {
+    errors.missing("body", BODY);
+    let parsed = errors.text("body").and_then(|text| {
         let parsed = ErrorBody::parse(text.value);
-        let refuse = |wrong: String| errors.refuse("body", text.place, wrong, "");
+        let refuse = |wrong: String| errors.refuse("body", text.place, wrong, BODY);
         parsed.map_err(refuse).ok()
     });
-    let media_type = field_value(errors, "media_type");
+    let media_type = errors.text("media_type").map(|text| {
+        media_range(errors, "media_type", &text, "\"application/json\"");
+        text.value.to_owned()
+    });
     match parsed {
         Some(body) => ErrorTemplate::Own {
             media_type: media_type.unwrap_or_else(|| "application/json".to_owned()),
@@ -109,9 +116,9 @@ fn words(
     errors: &Section<'_>,
     status: impl Fn(Code) -> u16,
 ) -> Vec<(Code, Words)> {
-    let (codes, messages) = (errors.table("codes"), errors.table("messages"));
+    let [codes, messages, kinds] = ["codes", "messages", "types"].map(|name| errors.table(name));
     let tables = TABLES.map(|(name, about)| (top.table(name), about));
-    for section in [&codes, &messages] {
+    for section in [&codes, &messages, &kinds] {
         only_refusals(section);
     }
     let named = |code: &Code| {
@@ -121,6 +128,7 @@ fn words(
         let words = Words {
             code: word(&codes, "code"),
             message: word(&messages, "message"),
+            kind: word(&kinds, "type"),
         };
         (words != Words::default()).then_some((*code, words))
     };

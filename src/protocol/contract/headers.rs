@@ -64,6 +64,24 @@ pub fn header_name(section: &Section<'_>, field: &str, name: &Located<'_, &str>)
     None
 }
 
+/// A media type without parameters; also one with a `*` where the field takes such. Reports what is none.
+pub fn media_range(section: &Section<'_>, field: &str, text: &Located<'_, &str>, example: &str) {
+    let is_type = |(kind, subtype)| is_token(kind) && is_token(subtype);
+    let starred = text.value.contains('*');
+    let suffix = text.value.strip_prefix("*+").is_some_and(is_token);
+    if !(suffix || text.value.split_once('/').is_some_and(is_type))
+        || starred && !example.contains('*')
+    {
+        let wrong = format!("{:?} is not a media type", text.value);
+        section.refuse(
+            field,
+            text.place,
+            wrong,
+            &format!("write one without parameters, such as {example}"),
+        );
+    }
+}
+
 fn is_token(name: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !name.is_empty() && name.bytes().all(token)

@@ -1,6 +1,6 @@
 //! `[[outcome.never_store]]`: what is not kept although its status says so (O2).
 
-use super::headers::header_name;
+use super::headers::{header_name, media_range};
 use super::parts::pointer;
 use super::pattern::NamePattern;
 use super::rules::{NeverStore, NeverThen, Test};
@@ -23,12 +23,17 @@ fn read(rule: &Section<'_>) -> Option<NeverStore> {
         (None, Some(kind)) => of_answer(rule, &kind),
         (both, _) => {
             let wrong = if both.is_some() {
-                "looks at request and answer"
+                "one rule looks at the request or at the answer, not at both"
             } else {
-                "looks at nothing"
+                "does not say what it looks at"
             };
             let mend = "write either request = \"query\" or answer = \"media-type\"; two rules for two tests";
-            rule.refuse("", rule.home(), wrong.to_owned(), mend);
+            let place = if both.is_some() {
+                rule.find("answer")
+            } else {
+                rule.home()
+            };
+            rule.refuse("request", place, wrong.to_owned(), mend);
             rule.allow(&["name", "pointer", "has", "is", "not"]);
             None
         }
@@ -67,24 +72,26 @@ fn of_answer(rule: &Section<'_>, kind: &Located<'_, &str>) -> Option<Test> {
 fn media_type(rule: &Section<'_>) -> Option<Test> {
     let list = |name| {
         let list = rule.texts(name)?;
+        for text in &list.value {
+            media_range(
+                rule,
+                name,
+                text,
+                "\"application/pdf\", \"text/*\" or \"*+json\"",
+            );
+        }
         let lower = |text: &Located<'_, &str>| text.value.to_ascii_lowercase();
         Some(list.value.iter().map(lower).collect::<Vec<_>>())
     };
-    match (list("is"), list("not")) {
-        (Some(is), None) => Some(Test::MediaTypeIs(is)),
-        (None, Some(not)) => Some(Test::MediaTypeIsNot(not)),
-        _ => {
-            let mend =
-                "write is = [\"application/pdf\"], or not = [\"application/json\", \"*+json\"]";
-            rule.refuse(
-                "",
-                rule.home(),
-                "names no media types, or both is and not".to_owned(),
-                mend,
-            );
-            None
-        }
-    }
+    let wrong = match (list("is"), list("not")) {
+        (Some(is), None) if !is.is_empty() => return Some(Test::MediaTypeIs(is)),
+        (None, Some(not)) if !not.is_empty() => return Some(Test::MediaTypeIsNot(not)),
+        (Some(_), Some(_)) => "has both is and not",
+        _ => "names no media type",
+    };
+    let mend = "write is = [\"application/pdf\"], or not = [\"application/json\", \"*+json\"]";
+    rule.refuse("answer", rule.find("answer"), wrong.to_owned(), mend);
+    None
 }
 
 fn name(rule: &Section<'_>) -> Option<NamePattern> {

@@ -18,6 +18,8 @@ pub enum ScopePart {
     Method,
     /// `path`: the path template of the route.
     Path,
+    /// `path:exact`: the normalised path of the request (rule 1.3).
+    PathExact,
     /// `target`: the normalised path, and the query.
     Target,
     /// `literal:TEXT`: a constant, such as the name of an environment.
@@ -52,13 +54,14 @@ impl ScopePart {
     }
 }
 
-const SCOPE: [&str; 8] = [
+const SCOPE: [&str; 9] = [
     "header:authorization",
     "claim:NAME",
     "query:NAME",
     "host",
     "method",
     "path",
+    "path:exact",
     "target",
     "literal:TEXT",
 ];
@@ -106,6 +109,7 @@ fn scope_part(section: &Section<'_>, word: &Located<'_, &str>) -> Option<ScopePa
         ("host", _) => Some(ScopePart::Host),
         ("method", _) => Some(ScopePart::Method),
         ("path", _) => Some(ScopePart::Path),
+        ("path:exact", _) => Some(ScopePart::PathExact),
         ("target", _) => Some(ScopePart::Target),
         (_, Some(("header", name))) => header(section, word, name).map(ScopePart::Header),
         (_, Some(("literal", text))) if !text.is_empty() => {

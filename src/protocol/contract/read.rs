@@ -7,7 +7,10 @@ use super::errors::errors;
 use super::headers::{methods, own_header};
 use super::never_store::never_store;
 use super::section::Section;
-use super::{AuthorityRules, Contract, FingerprintPart, ScopePart, answer, outcome, request};
+use super::{
+    AuthorityRules, Contract, ErrorTemplate, FingerprintPart, Placeholder, ScopePart, answer,
+    outcome, request,
+};
 use crate::protocol::code::Code;
 
 /// What stands at the top of a contract, and in a route that overrides it.
@@ -68,6 +71,7 @@ pub fn read(name: &str, top: &Section<'_>) -> Contract {
     outcome.end();
     key_header_stands_alone(top, &contract);
     claims_are_vouched_for(top, &contract);
+    refusals_have_room(top, &contract);
     contract
 }
 
@@ -89,6 +93,35 @@ fn claims_are_vouched_for(top: &Section<'_>, contract: &Contract) {
     }
 }
 
+/// What a mismatch is asked to say needs a place in the body of the contract's own errors.
+fn refusals_have_room(top: &Section<'_>, contract: &Contract) {
+    let ErrorTemplate::Own { body, .. } = &contract.errors.template else {
+        return;
+    };
+    let asks = [
+        (
+            "mismatch.explain",
+            contract.mismatch.explain,
+            Placeholder::Differences,
+            "{differences}",
+        ),
+        (
+            "mismatch.resource",
+            contract.mismatch.resource.is_some(),
+            Placeholder::ResourceId,
+            "{resource_id}",
+        ),
+    ];
+    for (field, asked, placeholder, word) in asks {
+        let place = top.find(field);
+        let written = !place.is_of_default();
+        if asked && written && !body.has(placeholder) && !top.find("errors.body").wins_over(place) {
+            let wrong = format!("has no effect: errors.body has no {word}");
+            top.refuse(field, place, wrong, "add it to the body, or leave this out");
+        }
+    }
+}
+
 /// The key is no part of what it is compared with, nor of what says whose it is; and the marker is not the key.
 fn key_header_stands_alone(top: &Section<'_>, contract: &Contract) {
     let is_key = |name: &str| {
@@ -107,9 +140,17 @@ fn key_header_stands_alone(top: &Section<'_>, contract: &Contract) {
             _ => None,
         });
     let marker = std::iter::once(("replay.marker.header", &contract.replay.marker.header));
+    let others = [
+        ("key.first_sent", &contract.key.first_sent),
+        ("outcome.control_header", &contract.control_header),
+    ];
+    let others = others
+        .iter()
+        .filter_map(|(field, name)| Some((*field, name.as_ref()?)));
     for (field, name) in scope
         .chain(compared)
         .chain(marker)
+        .chain(others)
         .filter(|(_, name)| is_key(name))
     {
         let wrong = format!("{name:?} carries the key");

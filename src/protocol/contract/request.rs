@@ -5,8 +5,8 @@ use super::headers::own_header;
 use super::parts;
 use super::section::Section;
 use super::{
-    Anonymous, FingerprintRules, KeyRules, KeySyntax, LengthUnit, Malformed, Missing, Pattern,
-    ScopeRules,
+    Anonymous, FingerprintPart, FingerprintRules, KeyRules, KeySyntax, LengthUnit, Malformed,
+    Missing, Pattern, ScopeRules,
 };
 
 /// Reads `[key]`.
@@ -137,6 +137,16 @@ pub fn fingerprint(fingerprint: &Section<'_>) -> FingerprintRules {
     } else {
         Vec::new()
     };
+    if !parts.contains(&FingerprintPart::Body) {
+        let wrong = "has no effect: no JSON body is compared by its meaning";
+        let cause = if compare { "parts" } else { "compare" };
+        fingerprint.idle(
+            "exclude",
+            cause,
+            wrong,
+            "add \"body\" to the parts, or leave it out",
+        );
+    }
     let exclude = fingerprint
         .texts("exclude")
         .map_or_else(Vec::new, |list| list.value);

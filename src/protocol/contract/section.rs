@@ -4,12 +4,10 @@
 //! in the file where it stands. Every name that is asked for is thereby a known one; `end` reports the others.
 
 use std::cell::RefCell;
-use std::ops::RangeInclusive;
 
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Report, nearest, one_of};
+use super::problem::{Report, nearest};
 use super::source::{Place, Source};
 
 /// The same table of each file that has it; the first layer wins.
@@ -43,7 +41,8 @@ pub struct Located<'a, T> {
     pub place: Place<'a>,
 }
 
-type Entry<'a> = Located<'a, &'a DeValue<'a>>;
+/// A value as it stands in its file.
+pub type Entry<'a> = Located<'a, &'a DeValue<'a>>;
 
 impl<'a> Section<'a> {
     /// The top of a file, or of a route over the top of its contract.
@@ -117,6 +116,21 @@ impl<'a> Section<'a> {
         layers
     }
 
+    /// The table `name` of the winning layer alone, for one that is replaced as a whole; `None` where it is no table.
+    pub fn whole(&self, name: &'a str) -> Option<Section<'a>> {
+        let (entry, layer) = self.entry(name)?;
+        let DeValue::Table(table) = entry.value else {
+            return None;
+        };
+        Some(Section {
+            path: self.field(name),
+            layers: vec![Layer { table, ..layer }],
+            home: entry.place,
+            known: RefCell::default(),
+            report: self.report,
+        })
+    }
+
     /// One table of the array `name`, as a section of its own.
     pub fn item(&self, name: &str, layer: Layer<'a>) -> Section<'a> {
         Section {
@@ -143,163 +157,20 @@ impl<'a> Section<'a> {
         names
     }
 
-    /// A string, where there is one.
-    pub fn text(&self, name: &'a str) -> Option<Located<'a, &'a str>> {
-        let entry = self.get(name)?;
-        self.as_text(name, &entry)
-    }
-
-    /// A list of strings, each with its own place; `None` where there is none, or something else in it.
-    pub fn texts(&self, name: &'a str) -> Option<Located<'a, Vec<Located<'a, &'a str>>>> {
-        let list = self.values(name)?;
-        let texts: Vec<_> = list
-            .value
-            .iter()
-            .filter_map(|item| self.as_text(name, item))
-            .collect();
-        (texts.len() == list.value.len()).then_some(Located {
-            value: texts,
-            place: list.place,
-        })
-    }
-
-    /// A list of values of any type, where there is one.
-    pub fn values(&self, name: &'a str) -> Option<Located<'a, Vec<Entry<'a>>>> {
-        let (entry, Layer { source, rank, .. }) = self.entry(name)?;
-        let DeValue::Array(items) = entry.value else {
-            self.wrong_type(name, entry.place, entry.value, "a list");
-            return None;
-        };
-        let place = |item: &Spanned<DeValue<'a>>| source.place(item.span().start, rank);
-        let items = items
-            .iter()
-            .map(|item| Located {
-                value: item.get_ref(),
-                place: place(item),
-            })
-            .collect();
-        Some(Located {
-            value: items,
-            place: entry.place,
-        })
-    }
-
-    /// `true` or `false`.
-    pub fn flag(&self, name: &'a str, default: bool) -> bool {
-        let Some(entry) = self.get(name) else {
-            return default;
-        };
-        entry.value.as_bool().unwrap_or_else(|| {
-            self.wrong_type(name, entry.place, entry.value, "true or false");
-            default
-        })
-    }
-
-    /// An integer within `range`; `meant` says what it is ("a whole number of seconds").
-    pub fn number(
-        &self,
-        name: &'a str,
-        range: RangeInclusive<i64>,
-        meant: &str,
-        default: i64,
-    ) -> Located<'a, i64> {
-        let Some(entry) = self.get(name) else {
-            return Located {
-                value: default,
-                place: self.home.of_default(),
-            };
-        };
-        let value = self.in_range(name, &entry, range, meant).unwrap_or(default);
-        Located {
-            value,
-            place: entry.place,
-        }
-    }
-
-    /// The integer of `entry`, or `None` after reporting what is wrong with it.
-    pub fn in_range(
-        &self,
-        name: &str,
-        entry: &Entry<'_>,
-        range: RangeInclusive<i64>,
-        meant: &str,
-    ) -> Option<i64> {
-        let meant = format!("{meant} from {} to {}", range.start(), range.end());
-        let Some(written) = entry.value.as_integer() else {
-            self.wrong_type(name, entry.place, entry.value, &meant);
-            return None;
-        };
-        let number = i64::from_str_radix(written.as_str(), written.radix())
-            .ok()
-            .filter(|n| range.contains(n));
-        if number.is_none() {
-            self.refuse(
-                name,
-                entry.place,
-                format!("{written} is out of range"),
-                &format!("{meant} is meant"),
-            );
-        }
-        number
-    }
-
-    /// One of the words `now`; the words `later` are known, with what they mean, and refused (rule 10.2).
-    pub fn choice<T: Copy>(
-        &self,
-        name: &'a str,
-        default: T,
-        now: &[(&str, T)],
-        later: &[(&str, &str)],
-    ) -> T {
-        let words: Vec<&str> = now.iter().map(|(word, _)| *word).collect();
-        let Some(text) = self.text(name) else {
-            return default;
-        };
-        match words.iter().position(|word| *word == text.value) {
-            Some(at) => now.get(at).map_or(default, |(_, value)| *value),
-            None => {
-                self.refuse_word(name, &text, &words, later);
-                default
-            }
-        }
-    }
-
-    /// Refuses a word: as not implemented yet where `later` knows it, else as unknown, with the nearest known one.
-    pub fn refuse_word(
-        &self,
-        name: &str,
-        text: &Located<'_, &str>,
-        now: &[&str],
-        later: &[(&str, &str)],
-    ) {
-        let kind = text
-            .value
-            .split_once(':')
-            .map_or(text.value, |(kind, _)| kind);
-        let known = later
-            .iter()
-            .find(|(word, _)| *word == text.value || word.strip_suffix(':') == Some(kind));
-        if let Some((_, meaning)) = known {
-            let wrong = format!(
-                "{:?} ({meaning}) is not implemented in this version",
-                text.value
-            );
-            self.refuse(name, text.place, wrong, &format!("use {}", one_of(now)));
-        } else {
-            let mend = nearest(text.value, now).unwrap_or_else(|| format!("write {}", one_of(now)));
-            self.refuse(
-                name,
-                text.place,
-                format!("{:?} is not a value of this field", text.value),
-                &mend,
-            );
-        }
-    }
-
     /// Reports a field that must be there, unless it is: what is wrong with it then is reported already.
     pub fn missing(&self, name: &'a str, mend: &str) {
         if self.get(name).is_none() {
             self.refuse(name, self.home, "is missing".to_owned(), mend);
+        }
+    }
+
+    /// Refuses the field `name`, which has no effect because of what `cause` says; unless a route says that, over a
+    /// contract whose `name` it thereby switches off.
+    pub fn idle(&self, name: &'a str, cause: &str, wrong: &str, mend: &str) {
+        if let Some(entry) = self.get(name)
+            && !self.find(cause).wins_over(entry.place)
+        {
+            self.refuse(name, entry.place, wrong.to_owned(), mend);
         }
     }
 
@@ -357,7 +228,8 @@ impl<'a> Section<'a> {
         self.entry(name).map(|(entry, _)| entry)
     }
 
-    fn entry(&self, name: &'a str) -> Option<(Entry<'a>, Layer<'a>)> {
+    /// The value of the winning layer, and that layer.
+    pub fn entry(&self, name: &'a str) -> Option<(Entry<'a>, Layer<'a>)> {
         self.know(name);
         let mut layers = self.layers.iter();
         let (layer, value) = layers.find_map(|layer| Some((*layer, layer.table.get(name)?)))?;
@@ -366,31 +238,11 @@ impl<'a> Section<'a> {
         Some((Located { value, place }, layer))
     }
 
-    fn know(&self, name: &'a str) {
+    pub fn know(&self, name: &'a str) {
         let mut known = self.known.borrow_mut();
         if !known.contains(&name) {
             known.push(name);
         }
-    }
-
-    fn as_text(&self, name: &str, entry: &Entry<'a>) -> Option<Located<'a, &'a str>> {
-        let Some(value) = entry.value.as_str() else {
-            self.wrong_type(name, entry.place, entry.value, "a string");
-            return None;
-        };
-        Some(Located {
-            value,
-            place: entry.place,
-        })
-    }
-
-    fn wrong_type(&self, name: &str, place: Place<'_>, found: &DeValue<'_>, meant: &str) {
-        self.refuse(
-            name,
-            place,
-            format!("is of type {}", found.type_str()),
-            &format!("{meant} is meant"),
-        );
     }
 
     fn field(&self, name: &str) -> String {

@@ -95,6 +95,11 @@ impl<'a> Place<'a> {
         self.layer < other.layer
     }
 
+    /// Whether no file holds the value.
+    pub fn is_of_default(self) -> bool {
+        self.layer == usize::MAX
+    }
+
     /// The same place, for a value that no file holds: it never takes the blame from one that does.
     pub fn of_default(self) -> Place<'a> {
         Place {

@@ -52,6 +52,15 @@ pub fn cors(cors: &Section<'_>) -> Cors {
         }
     }
     let credentials = cors.flag("credentials", false);
+    if origins.is_empty() {
+        let mend = "name the sites: origins = [\"https://app.example.com\"]";
+        cors.idle(
+            "credentials",
+            "origins",
+            "has no effect: no site is named",
+            mend,
+        );
+    }
     if credentials && origins.iter().any(|origin| origin == "*") {
         let wrong =
             "browsers send no credentials where every site may read (Fetch §3.2.5)".to_owned();

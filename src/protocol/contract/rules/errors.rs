@@ -43,6 +43,8 @@ pub struct Words {
     pub code: Option<String>,
     /// The message.
     pub message: Option<String>,
+    /// The type, instead of the URI reference of the code's paragraph.
+    pub kind: Option<String>,
 }
 
 /// A header that tells a client whether to retry by itself (I2).
