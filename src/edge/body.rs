@@ -69,6 +69,16 @@ impl Chunks {
         self.length
     }
 
+    /// A copy of the bytes, or of the first `most` of them, in Wasm memory.
+    pub fn copy(&self, most: usize) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.length.min(most));
+        for chunk in &self.chunks {
+            let room = u32::try_from(most - out.len()).unwrap_or(u32::MAX);
+            out.extend(chunk.subarray(0, room.min(chunk.length())).to_vec());
+        }
+        out
+    }
+
     /// The bytes, in Wasm memory.
     pub fn into_vec(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.length);

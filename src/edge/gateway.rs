@@ -8,7 +8,7 @@ use super::{clock, convert, health, pass};
 use crate::protocol::claim::AttemptId;
 use crate::protocol::decision::{self, Decision, Guarded};
 use crate::protocol::exchange::Exchange;
-use crate::protocol::fingerprint::Fingerprint;
+use crate::protocol::fingerprint::{Contents, Fingerprint};
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::request::{Body, Inbound};
 use futures_channel::oneshot;
@@ -102,7 +102,8 @@ async fn guard(
         Ok(body) => body,
         Err(refusal) => return line.refuse(&refusal, Some(guarded.contract), &exchange),
     };
-    let fingerprint = Fingerprint::of(&guarded.contract.fingerprint, &request, &body);
+    let contents = Contents::of(&guarded.contract.fingerprint, &request, &body);
+    let fingerprint = Fingerprint::with(&guarded.contract.fingerprint, &request, &contents);
     let (reply, answer) = oneshot::channel();
     let work = Work {
         settings,
@@ -111,6 +112,7 @@ async fn guard(
         exchange,
         body,
         guarded,
+        contents,
         fingerprint,
         attempt,
         line,

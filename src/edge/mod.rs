@@ -1,5 +1,6 @@
 //! The only place that names the platform. It moves values between the rooms of the protocol, and decides nothing.
 
+mod authority;
 mod body;
 mod clock;
 mod convert;

@@ -4,13 +4,14 @@ use super::body::{self, Chunks, Read};
 use super::rest::Rest;
 use super::settings::Settings;
 use super::{convert, js, pass};
-use crate::protocol::contract::Contract;
+use crate::protocol::contract::KeyToOrigin;
+use crate::protocol::decision::Guarded;
 use crate::protocol::headers::Headers;
 use crate::protocol::outcome::Happened;
-use crate::protocol::policy::Route;
 use crate::protocol::record::{KV_BODY_LIMIT, remove_reserved};
 use crate::protocol::replay::may_have_body;
 use crate::protocol::request::{Body, Inbound};
+use crate::protocol::scope;
 use crate::protocol::verdict::{Attempt, Permit};
 use futures_util::future::{Either, select};
 use js_sys::Uint8Array;
@@ -45,8 +46,7 @@ impl Answer {
 pub async fn dispatch(
     permit: Permit,
     settings: &Settings,
-    route: &Route,
-    contract: &Contract,
+    guarded: &Guarded<'_>,
     request: &Inbound,
     body: &Body,
 ) -> (Attempt, Answer) {
@@ -54,7 +54,7 @@ pub async fn dispatch(
     // What throws here throws before anything is sent.
     let prepared = AbortController::new().and_then(|abort| {
         Ok((
-            outbound(settings, contract, attempt, request, body, &abort)?,
+            outbound(settings, guarded, attempt, request, body, &abort)?,
             abort,
         ))
     });
@@ -66,7 +66,9 @@ pub async fn dispatch(
         }
     };
     let call = pin!(call(&outbound));
-    let deadline = pin!(Delay::from(Duration::from_millis(route.deadline_ms)));
+    let deadline = pin!(Delay::from(Duration::from_millis(
+        guarded.route.deadline_ms
+    )));
     let answer = match select(call, deadline).await {
         Either::Left((answer, _)) => answer,
         Either::Right(((), _)) => {
@@ -79,7 +81,7 @@ pub async fn dispatch(
 
 fn outbound(
     settings: &Settings,
-    contract: &Contract,
+    guarded: &Guarded<'_>,
     attempt: Attempt,
     request: &Inbound,
     body: &Body,
@@ -87,7 +89,8 @@ fn outbound(
 ) -> Result<Request, JsValue> {
     let mut headers = request.headers.clone();
     headers.remove_hop_by_hop();
-    remove_reserved(&contract.replay, &mut headers);
+    remove_reserved(&guarded.contract.replay, &mut headers);
+    name_operation(guarded, &mut headers);
     // The runtime writes the length of the body that it is given, and `Host` from the URL.
     headers.retain(|name, _| !matches!(name, "content-length" | "host" | "expect"));
     headers.push("idempotency-attempt", attempt.id.to_hex());
@@ -102,6 +105,20 @@ fn outbound(
         init.set_body(&Uint8Array::from(bytes.as_slice()));
     }
     Request::new_with_str_and_init(&pass::origin_url(settings, request), &init)
+}
+
+/// The key as the contract lets the origin see it (axis D2).
+fn name_operation(guarded: &Guarded<'_>, headers: &mut Headers) {
+    let rules = &guarded.contract.key;
+    let of_the_key = |name: &str| name == rules.header || rules.aliases.iter().any(|a| a == name);
+    match guarded.contract.gateway.key_to_origin {
+        KeyToOrigin::AsItCame => {}
+        KeyToOrigin::Removed => headers.retain(|name, _| !of_the_key(name)),
+        KeyToOrigin::Derived => {
+            headers.retain(|name, _| !of_the_key(name));
+            headers.push(&rules.header, scope::origin_key(guarded.claim));
+        }
+    }
 }
 
 async fn call(outbound: &Request) -> Answer {

@@ -21,8 +21,8 @@ const MIN_TTL_S: u64 = 60;
 const LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(400);
 
-/// The head of a record is far smaller; the body behind it stays in JavaScript memory.
-const HEAD_BYTES: u32 = 512 * 1024;
+/// No record is larger, its inline body included (a row takes 2 MB); a body behind it stays in JavaScript memory.
+const RECORD_BYTES: u32 = 2_250_000;
 
 /// The KV namespace, where one is bound.
 pub struct Responses(KvNamespace);
@@ -83,16 +83,30 @@ impl Responses {
     }
 
     async fn look(&self, record: &Record) -> Option<Uint8Array> {
-        let promise = self.0.get(&name(record.claim), "arrayBuffer").ok()?;
-        let value = JsFuture::from(promise).await.ok()?;
-        let value = Uint8Array::new(&value.dyn_into::<ArrayBuffer>().ok()?.into());
-        let start = value.subarray(0, value.length().min(HEAD_BYTES)).to_vec();
-        let (copy, rest) = Record::decode(&start).ok()?;
-        #[allow(clippy::cast_possible_truncation)] // a part of `start`
-        let head = (start.len() - rest.len()) as u32;
-        let body = value.subarray(head, value.length());
+        let (copy, body) = self.copy(record.claim).await?;
         let length = u64::from(body.length());
         (*record == copy && record.body == Place::Kv(length)).then_some(body)
+    }
+
+    /// The record that KV has for `claim`, with its body; `None` where it has none, or none that can be read. It may belong to
+    /// an earlier life of the claim: attempt, fingerprint and expiry are the caller's to compare.
+    pub async fn copy(&self, claim: ClaimId) -> Option<(Record, Uint8Array)> {
+        let promise = self.0.get(&name(claim), "arrayBuffer").ok()?;
+        let value = JsFuture::from(promise).await.ok()?;
+        let value = Uint8Array::new(&value.dyn_into::<ArrayBuffer>().ok()?.into());
+        let start = value.subarray(0, value.length().min(RECORD_BYTES)).to_vec();
+        let (record, rest) = Record::decode(&start).ok()?;
+        #[allow(clippy::cast_possible_truncation)] // a part of `start`
+        let head = (start.len() - rest.len()) as u32;
+        let body = match &record.body {
+            Place::Inline(bytes) => Uint8Array::from(bytes.as_slice()),
+            Place::Kv(length) => {
+                let body = value.subarray(head, value.length());
+                (u64::from(body.length()) == *length).then_some(body)?
+            }
+            Place::NotKept(_) => return None,
+        };
+        (record.claim == claim).then_some((record, body))
     }
 }
 

@@ -1,28 +1,31 @@
 //! One guarded request, from `begin` to its log line. It runs inside `wait_until`, whether or not its client still listens.
+//!
+//! This file asks the ledger and tells the client what is known; [`ending`] is the attempt that may execute.
 
-use super::body::Chunks;
+mod ending;
+
+use super::authority;
 use super::clock;
 use super::convert::{self, Payload};
 use super::log::{Line, elapsed};
-use super::origin::{self, Answer};
 use super::responses::Responses;
-use super::rest::Rest;
 use super::settings::Settings;
-use super::shard::Shard;
-use crate::protocol::claim::{AttemptId, Begin, Ending, ScopeId, Settle, Settled};
-use crate::protocol::contract::{Outcome, RetentionFrom};
+use super::shard::{Shard, Unavailable};
+use crate::protocol::claim::{AttemptId, Begin};
+use crate::protocol::contract::{AfterExpiry, LeaseOver, WhileRunning};
 use crate::protocol::decision::Guarded;
 use crate::protocol::exchange::Exchange;
-use crate::protocol::fingerprint::Fingerprint;
-use crate::protocol::headers::Headers;
-use crate::protocol::outcome::Happened;
+use crate::protocol::fingerprint::sketch::{differences, sketch};
+use crate::protocol::fingerprint::{Contents, Fingerprint};
 use crate::protocol::policy::KvMode;
-use crate::protocol::record::{Place, Record, Sorted, Unkept};
+use crate::protocol::prefer;
+use crate::protocol::record::{Place, Record};
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::replay::{self, Head, Status};
 use crate::protocol::request::{Body, Inbound};
-use crate::protocol::verdict::{Attempt, Permit, Verdict};
+use crate::protocol::verdict::{Mismatch, Permit, Verdict};
 use futures_channel::oneshot;
+use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
 use web_sys::Response;
 use worker::Env;
@@ -38,6 +41,7 @@ pub struct Work {
     pub exchange: Exchange,
     pub body: Body,
     pub guarded: Guarded<'static>,
+    pub contents: Contents,
     pub fingerprint: Fingerprint,
     pub attempt: AttemptId,
     pub line: Line,
@@ -46,226 +50,159 @@ pub struct Work {
 impl Work {
     /// Runs, and answers into `reply`.
     pub async fn run(mut self, reply: Reply) {
-        match self.begin().await {
-            Verdict::Execute(permit) => self.execute(permit, reply).await,
-            Verdict::Replay(record) => {
-                let answer = self.replay(record).await;
+        let (wait_ms, granted_s) =
+            prefer::wait_ms(&self.guarded.contract.running, &self.request.headers);
+        let asked = self.question(wait_ms);
+        match self.begin(&asked, granted_s).await {
+            Ok(Verdict::Execute(permit)) => self.execute(permit, reply).await,
+            Ok(known) => {
+                let answer = match self.vouch().await {
+                    Ok(()) => self.tell(known).await,
+                    Err(refusal) => self.refusal(&refusal),
+                };
                 let _ = reply.send(answer);
             }
-            Verdict::Mismatch(mismatch) => self.refuse(&mismatch.refusal(), reply),
-            Verdict::Refuse(refusal) => self.refuse(&refusal, reply),
+            Err(Unavailable) => self.without_ledger(&asked, reply).await,
         }
         self.line.write();
     }
 
-    async fn begin(&mut self) -> Verdict {
-        let started = clock::now();
-        let event = Begin {
-            claim: self.guarded.claim,
-            attempt: self.attempt,
-            fingerprint: self.fingerprint,
-            lease_ms: self.guarded.route.lease_ms,
-            retention_ms: self.guarded.contract.retention.ms,
-            scope: ScopeId::new([0; 16]),
-            wait_ms: 0,
-            run_again: false,
-            running_first: false,
-            refuse_expired_ms: 0,
-            sketch: Vec::new(),
-            tell_record: false,
-        };
-        let begun = self.shard().begin(event.clone()).await;
-        self.line.ledger_ms += elapsed(started);
-        match begun {
-            Ok((begun, _waited)) => Verdict::of(&event, begun),
-            Err(_) => Verdict::Refuse(Refusal::new(
-                Code::LedgerUnavailable,
-                "Nothing was sent to the origin by this request. Retry with the same key.",
-            )),
-        }
-    }
-
-    async fn execute(&mut self, permit: Permit, reply: Reply) {
-        let started = clock::now();
+    /// What the ledger is asked.
+    fn question(&self, wait_ms: u64) -> Begin {
         let Guarded {
             route, contract, ..
         } = self.guarded;
-        let call = origin::dispatch(
-            permit,
-            self.settings,
-            route,
-            contract,
-            &self.request,
-            &self.body,
-        );
-        let (attempt, answer) = call.await;
-        self.line.origin_ms = elapsed(started);
-        let happened = answer.happened();
-        match (happened.outcome(&contract.outcome), answer) {
-            (Outcome::Store, Answer::Whole(status, headers, body)) => {
-                self.store(attempt, status, headers, body, reply).await;
-            }
-            (Outcome::Store, Answer::TooLarge(status, headers, rest)) => {
-                self.store_head(attempt, status, headers, rest, reply).await;
-            }
-            (Outcome::Release, answer) => self.release(attempt, answer, reply).await,
-            // An answer that is no answer cannot be stored; the policy's reader refuses to say so.
-            (Outcome::Hold | Outcome::Store, _) => self.hold(attempt, happened, reply).await,
+        Begin {
+            claim: self.guarded.claim,
+            attempt: self.attempt,
+            fingerprint: self.fingerprint,
+            lease_ms: route.lease_ms,
+            retention_ms: contract.retention.ms,
+            scope: self.guarded.caller,
+            wait_ms,
+            run_again: contract.unknown.lease_over == LeaseOver::RunAgain,
+            running_first: contract.mismatch.while_running == WhileRunning::RunningFirst,
+            refuse_expired_ms: match contract.retention.after {
+                AfterExpiry::New => 0,
+                AfterExpiry::Refuse(ms) => ms,
+            },
+            sketch: self.sketch(),
+            tell_record: contract.mismatch.resource.is_some(),
         }
     }
 
-    /// The ordinary end: record, settle, reply, copy, in this order.
-    async fn store(
+    /// What a mismatch would be explained by. The attempt's id is its salt: whoever reads the row knows it too.
+    fn sketch(&self) -> Vec<u8> {
+        let contract = self.guarded.contract;
+        if !contract.mismatch.explain || !contract.errors.has_room_for_differences() {
+            return Vec::new();
+        }
+        let salt = self.attempt.as_bytes();
+        sketch(&contract.fingerprint, salt, &self.request, &self.contents)
+    }
+
+    /// `granted_s` is what the client asked to wait and the contract grants: the answer says so if it was needed (rule 9.16).
+    async fn begin(
         &mut self,
-        attempt: Attempt,
-        status: u16,
-        headers: Headers,
-        body: Chunks,
-        reply: Reply,
-    ) {
-        let rules = &self.settings.policy.responses;
-        let sorted = Sorted::new(self.guarded.contract, headers);
-        let mut record = self.record(attempt, status, &sorted);
-        let payload = if body.len() <= rules.inline_limit {
-            let bytes = body.into_vec();
-            let payload = Payload::from(bytes.as_slice());
-            record.body = Place::Inline(bytes);
-            payload
-        } else {
-            self.store_body(&mut record, body).await
-        };
-        if !self.settle_as(&record).await {
-            return self.unrecorded(attempt, status, reply);
-        }
-        self.answer(
-            &replay::first(
-                &record,
-                sorted.first_only,
-                self.guarded.contract,
-                &self.exchange,
-            ),
-            &payload,
-            Status::Fresh,
-            reply,
-        );
-        if rules.kv == KvMode::Always && matches!(record.body, Place::Inline(_)) {
-            self.copy(&record).await;
+        asked: &Begin,
+        granted_s: Option<u64>,
+    ) -> Result<Verdict, Unavailable> {
+        let started = clock::now();
+        let begun = self.shard().begin(asked.clone()).await;
+        self.line.ledger_ms += elapsed(started);
+        let (begun, waited) = begun?;
+        self.exchange.waited_s = granted_s.filter(|_| waited);
+        Ok(Verdict::of(asked, begun))
+    }
+
+    /// Nothing is told about a claim before the origin has said that this caller may know of it (axis A1).
+    async fn vouch(&mut self) -> Result<(), Refusal> {
+        let started = clock::now();
+        let vouched = authority::vouch(self.settings, self.guarded.contract, &self.request).await;
+        self.line.origin_ms += elapsed(started);
+        vouched
+    }
+
+    /// What is known of the key, told to a caller who may not execute.
+    async fn tell(&mut self, known: Verdict) -> Result<Response, JsValue> {
+        match known {
+            Verdict::Replay(record) => match self.stored_body(&record).await {
+                Some(payload) => self.replay(&record, &payload),
+                None => self.refusal(&replay_unavailable(&record)),
+            },
+            Verdict::Mismatch(mismatch) => self.mismatch(&mismatch),
+            Verdict::Refuse(refusal) => self.refusal(&refusal),
+            // Only `run` sees a permit, and executes it.
+            Verdict::Execute(_) => Err("a permit is nothing to tell".into()),
         }
     }
 
-    /// A body that is too large for the row, before `settle`: the row must not point to what is not there (rule 8.2).
-    async fn store_body(&mut self, record: &mut Record, body: Chunks) -> Payload {
+    fn mismatch(&mut self, mismatch: &Mismatch) -> Result<Response, JsValue> {
+        let contract = self.guarded.contract;
+        let found = differences(
+            &contract.fingerprint,
+            mismatch.attempt.as_bytes(),
+            &mismatch.sketch,
+            &self.request,
+            &self.contents,
+        );
+        let found = found
+            .iter()
+            .filter_map(|one| serde_json::to_value(one).ok());
+        let refusal = mismatch.refusal().explained(found.collect());
+        let resource = contract.mismatch.resource.as_ref();
+        match resource.and_then(|pointer| mismatch.resource_id(pointer)) {
+            Some(id) => self.refusal(&refusal.about_resource(id)),
+            None => self.refusal(&refusal),
+        }
+    }
+
+    /// The ledger gave no answer, so nobody knows whether the key is new (axis D1). A copy in KV that belongs to this very
+    /// request is what the ledger would have answered; no copy says nothing (rule 8.4).
+    async fn without_ledger(&mut self, asked: &Begin, reply: Reply) {
+        if let Some((record, body)) = self.copy_of_answer().await {
+            let answer = match self.vouch().await {
+                Ok(()) => self.replay(&record, &Payload::Bytes(body)),
+                Err(refusal) => self.refusal(&refusal),
+            };
+            return drop(reply.send(answer));
+        }
+        match Permit::unguarded(
+            asked,
+            self.guarded.contract.gateway.ledger_down,
+            clock::now(),
+        ) {
+            Some(permit) => self.execute_unguarded(permit, reply).await,
+            None => {
+                let refusal = Refusal::new(
+                    Code::LedgerUnavailable,
+                    "Nothing was sent to the origin by this request. Retry with the same key.",
+                );
+                let _ = reply.send(self.refusal(&refusal));
+            }
+        }
+    }
+
+    async fn copy_of_answer(&mut self) -> Option<(Record, Uint8Array)> {
+        if self.settings.policy.responses.kv == KvMode::Off {
+            return None;
+        }
         let started = clock::now();
-        record.body = Place::Kv(body.len() as u64);
-        let kv = match self.settings.policy.responses.kv {
-            KvMode::Off => None,
-            KvMode::Always | KvMode::Overflow => Responses::of(&self.env),
-        };
-        let (bytes, why) = match kv {
-            Some(kv) => (kv.put(record, body, started).await, Unkept::NotWritten),
-            None => (Err(body.into_array_after(&[])), Unkept::TooLarge),
+        let copy = match Responses::of(&self.env) {
+            Some(kv) => kv.copy(self.guarded.claim).await,
+            None => None,
         };
         self.line.store_ms += elapsed(started);
-        Payload::Bytes(bytes.unwrap_or_else(|bytes| {
-            record.body = Place::NotKept(why);
-            self.line.warning = Some("body-not-kept");
-            bytes
-        }))
+        copy.filter(|(record, _)| {
+            record.fingerprint == self.fingerprint && clock::now() < record.expires_at
+        })
     }
 
-    /// The body is larger than anything that keeps it: the first caller gets it as it comes, retries learn that it ran.
-    async fn store_head(
-        &mut self,
-        attempt: Attempt,
-        status: u16,
-        headers: Headers,
-        rest: Rest,
-        reply: Reply,
-    ) {
-        let sorted = Sorted::new(self.guarded.contract, headers);
-        let record = self.record(attempt, status, &sorted);
-        self.line.warning = Some("body-not-kept");
-        if !self.settle_as(&record).await {
-            return self.unrecorded(attempt, status, reply);
+    /// The body of `record`; `None` where KV does not give it.
+    async fn stored_body(&mut self, record: &Record) -> Option<Payload> {
+        if let Place::Inline(bytes) = &record.body {
+            return Some(Payload::from(bytes.as_slice()));
         }
-        let contract = self.guarded.contract;
-        let head = replay::first(&record, sorted.first_only, contract, &self.exchange);
-        match rest.open() {
-            Ok((stream, pump)) => {
-                self.answer(&head, &Payload::Stream(stream), Status::Fresh, reply);
-                pump.run().await;
-            }
-            Err(error) => {
-                let _ = reply.send(Err(error));
-            }
-        }
-    }
-
-    async fn release(&mut self, attempt: Attempt, answer: Answer, reply: Reply) {
-        let happened = answer.happened();
-        let released = self.settle(attempt.id, Ending::Release).await;
-        if !released {
-            // The lease will end in unknown; the answer is the client's all the same (rule 7.6).
-            self.line.warning = Some("not-released");
-        }
-        let (status, headers, payload, pump) = match answer {
-            Answer::Whole(status, headers, body) => (
-                status,
-                headers,
-                Payload::Bytes(body.into_array_after(&[])),
-                None,
-            ),
-            Answer::TooLarge(status, headers, rest) => match rest.open() {
-                Ok((stream, pump)) => (status, headers, Payload::Stream(stream), Some(pump)),
-                Err(error) => return drop(reply.send(Err(error))),
-            },
-            Answer::None(_) if released => {
-                return self.refuse(&no_answer(happened).retriable(), reply);
-            }
-            Answer::None(_) => {
-                let refusal = no_answer(happened).until(attempt.expires_at);
-                return self.refuse(&refusal, reply);
-            }
-        };
-        let sorted = Sorted::new(self.guarded.contract, headers);
-        let head = replay::released(status, sorted, self.guarded.contract, &self.exchange);
-        self.answer(&head, &payload, Status::Fresh, reply);
-        if let Some(pump) = pump {
-            pump.run().await;
-        }
-    }
-
-    async fn hold(&mut self, attempt: Attempt, happened: Happened, reply: Reply) {
-        if !self.settle(attempt.id, Ending::Hold).await {
-            // The lease ends in the same state.
-            self.line.warning = Some("not-held");
-        }
-        self.refuse(&no_answer(happened).until(attempt.expires_at), reply);
-    }
-
-    async fn replay(&mut self, record: Record) -> Result<Response, JsValue> {
-        let contract = self.guarded.contract;
-        let payload = match &record.body {
-            Place::Inline(bytes) => Payload::from(bytes.as_slice()),
-            Place::Kv(_) | Place::NotKept(_) => match self.fetch_body(&record).await {
-                Some(payload) => payload,
-                None => {
-                    let refusal = Refusal::new(
-                        Code::ReplayUnavailable,
-                        "The body of the first answer cannot be read from KV at the moment. Nothing is run again. Retry with the same key.",
-                    );
-                    let refusal = refusal.originally(record.status).until(record.expires_at);
-                    return self.line.refusal(&refusal, Some(contract), &self.exchange);
-                }
-            },
-        };
-        let head = replay::replay(&record, contract, &self.exchange, clock::now());
-        self.line.outcome = Status::Replayed.as_str();
-        self.line.status = head.status;
-        convert::response(&head, &payload)
-    }
-
-    async fn fetch_body(&mut self, record: &Record) -> Option<Payload> {
         let started = clock::now();
         let body = match Responses::of(&self.env) {
             Some(kv) => kv.body(record).await,
@@ -275,68 +212,17 @@ impl Work {
         body.map(Payload::Bytes)
     }
 
-    /// The copy of an inline record, after the reply. Losing it loses nothing (rule 8.5).
-    async fn copy(&mut self, record: &Record) {
-        let Some(kv) = Responses::of(&self.env) else {
-            return;
-        };
-        let started = clock::now();
-        if kv.put(record, Chunks::default(), started).await.is_err() {
-            self.line.warning = Some("not-copied");
-        }
-        self.line.store_ms += elapsed(started);
+    fn replay(&mut self, record: &Record, payload: &Payload) -> Result<Response, JsValue> {
+        let contract = self.guarded.contract;
+        let head = replay::replay(record, contract, &self.exchange, clock::now());
+        self.line.outcome = Status::Replayed.as_str();
+        self.line.status = head.status;
+        convert::response(&head, payload)
     }
 
-    fn record(&self, attempt: Attempt, status: u16, sorted: &Sorted) -> Record {
-        let completed = clock::now();
-        let retention = &self.guarded.contract.retention;
-        Record {
-            claim: self.guarded.claim,
-            attempt: attempt.id,
-            fingerprint: self.fingerprint,
-            status,
-            headers: sorted.recorded.clone(),
-            origin: sorted.origin.clone(),
-            first_seen: attempt.first_seen,
-            completed,
-            expires_at: match retention.from {
-                RetentionFrom::FirstSight => attempt.expires_at,
-                RetentionFrom::Completion => completed.plus(retention.ms),
-            },
-            body: Place::NotKept(Unkept::TooLarge),
-        }
-    }
-
-    async fn settle_as(&mut self, record: &Record) -> bool {
-        let Ok(bytes) = record.encode() else {
-            return false;
-        };
-        let ending = Ending::Store {
-            record: bytes,
-            expires_at: record.expires_at,
-        };
-        self.settle(record.attempt, ending).await
-    }
-
-    /// Whether the ledger holds the ending now.
-    async fn settle(&mut self, attempt: AttemptId, ending: Ending) -> bool {
-        let started = clock::now();
-        let event = Settle {
-            claim: self.guarded.claim,
-            attempt,
-            ending,
-        };
-        let settled = self.shard().settle(event).await;
-        self.line.ledger_ms += elapsed(started);
-        matches!(settled, Ok(Settled::Recorded))
-    }
-
-    fn unrecorded(&mut self, attempt: Attempt, status: u16, reply: Reply) {
-        let refusal = Refusal::new(
-            Code::OutcomeUnrecorded,
-            "The origin answered, and the ledger did not confirm that it holds the answer. Retry with the same key.",
-        );
-        self.refuse(&refusal.originally(status).until(attempt.expires_at), reply);
+    fn refusal(&mut self, refusal: &Refusal) -> Result<Response, JsValue> {
+        let contract = Some(self.guarded.contract);
+        self.line.refusal(refusal, contract, &self.exchange)
     }
 
     fn answer(&mut self, head: &Head, payload: &Payload, status: Status, reply: Reply) {
@@ -346,8 +232,7 @@ impl Work {
     }
 
     fn refuse(&mut self, refusal: &Refusal, reply: Reply) {
-        let contract = Some(self.guarded.contract);
-        let _ = reply.send(self.line.refusal(refusal, contract, &self.exchange));
+        let _ = reply.send(self.refusal(refusal));
     }
 
     fn shard(&self) -> Shard<'_> {
@@ -355,20 +240,11 @@ impl Work {
     }
 }
 
-fn no_answer(happened: Happened) -> Refusal {
-    let may_have_run = "The operation may have happened: find out at the origin before you send it under a new key.";
-    match happened.without_edge() {
-        Happened::NotSent => Refusal::new(
-            Code::OriginNotReached,
-            "The request did not reach the origin, so nothing ran. Retry with the same key.",
-        ),
-        Happened::Deadline => Refusal::new(Code::OriginDeadline, may_have_run),
-        Happened::BrokenOff => Refusal::new(Code::OriginBrokeOff, may_have_run),
-        Happened::NoAnswer | Happened::EdgeMade(_) => {
-            Refusal::new(Code::OriginNoAnswer, may_have_run)
-        }
-        Happened::Answer(status) => {
-            Refusal::new(Code::OutcomeUnknown, may_have_run).originally(status)
-        }
-    }
+fn replay_unavailable(record: &Record) -> Refusal {
+    Refusal::new(
+        Code::ReplayUnavailable,
+        "The body of the first answer cannot be read from KV at the moment. Nothing is run again. Retry with the same key.",
+    )
+    .originally(record.status)
+    .until(record.expires_at)
 }

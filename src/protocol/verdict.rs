@@ -1,9 +1,11 @@
 //! What a `begin` means for the request that asked: run, replay, or refuse.
 
 use super::claim::{AttemptId, Begin, Begun};
+use super::contract::LedgerDown;
 use super::record::{Place, Record, Unkept};
 use super::refusal::{Code, Refusal};
 use super::time::Time;
+use serde_json::Value;
 
 /// The consequence of a [`Begun`].
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +34,17 @@ pub struct Mismatch {
 }
 
 impl Mismatch {
+    /// What the JSON pointer leads to in the first answer, where that is text or a number (axis F3). Only a body that lies in
+    /// the row is looked into.
+    pub fn resource_id(&self, pointer: &str) -> Option<Value> {
+        let Place::Inline(body) = &self.record.as_ref()?.body else {
+            return None;
+        };
+        let answer: Value = serde_json::from_slice(body).ok()?;
+        let id = answer.pointer(pointer)?;
+        (id.is_string() || id.is_number()).then(|| id.clone())
+    }
+
     /// The refusal, without an explanation.
     pub fn refusal(&self) -> Refusal {
         Refusal::new(
@@ -75,6 +88,18 @@ impl Permit {
     /// Spends the permission: whoever calls this calls the origin next.
     pub fn spend(self) -> Attempt {
         self.0
+    }
+
+    /// The permission that a contract gives by itself where the ledger gives no answer (axis D1), and no other one gives.
+    pub fn unguarded(asked: &Begin, rule: LedgerDown, now: Time) -> Option<Self> {
+        match rule {
+            LedgerDown::Refuse => None,
+            LedgerDown::RunUnguarded => Some(Self(Attempt {
+                id: asked.attempt,
+                first_seen: now,
+                expires_at: now.plus(asked.retention_ms),
+            })),
+        }
     }
 
     /// The attempt that is permitted.

@@ -12,7 +12,7 @@ pub mod sketch;
 use super::contract::{FingerprintPart, FingerprintRules};
 use super::digest::{PartsHasher, Sha256Digest};
 use super::request::{Body, Inbound, normalise_escapes};
-use body::Contents;
+pub use body::Contents;
 use serde::{Deserialize, Serialize};
 
 /// Changes whenever the derivation does, so that records of two derivations never count as equal (edge case 134).

@@ -1,0 +1,348 @@
+//! The attempt that may execute: the one call to the origin, what is kept of its answer, and what the first caller sees.
+
+use super::{Reply, Work};
+use crate::edge::body::Chunks;
+use crate::edge::clock;
+use crate::edge::convert::Payload;
+use crate::edge::log::elapsed;
+use crate::edge::origin::{self, Answer};
+use crate::edge::responses::Responses;
+use crate::edge::rest::Rest;
+use crate::protocol::claim::{AttemptId, Ending, Settle, Settled};
+use crate::protocol::contract::{NeverStore, NeverThen, Outcome, RetentionFrom, Test};
+use crate::protocol::control::Control;
+use crate::protocol::headers::Headers;
+use crate::protocol::never_store;
+use crate::protocol::outcome::Happened;
+use crate::protocol::policy::KvMode;
+use crate::protocol::record::{Place, Record, Sorted, Unkept};
+use crate::protocol::refusal::{Code, Refusal};
+use crate::protocol::replay::{self, Status};
+use crate::protocol::verdict::{Attempt, Permit};
+
+/// The largest answer that a rule of `never_store` looks into, bytes: it is held in Wasm memory a second time while it is parsed.
+const LOOKED_INTO: usize = 2 * 1024 * 1024;
+
+impl Work {
+    /// The ordinary way: the claim is this attempt's.
+    pub(super) async fn execute(&mut self, permit: Permit, reply: Reply) {
+        let (attempt, answer) = self.dispatch(permit).await;
+        let happened = answer.happened();
+        let outcome = happened.outcome(&self.guarded.contract.outcome);
+        match (self.not_kept(&answer), outcome, answer) {
+            (Some(NeverThen::Release), Outcome::Store, answer) | (_, Outcome::Release, answer) => {
+                self.release(attempt, answer, reply).await;
+            }
+            (Some(NeverThen::Spent), Outcome::Store, answer) => {
+                self.withhold(attempt, answer, reply).await;
+            }
+            (None, Outcome::Store, Answer::Whole(status, headers, body)) => {
+                self.store(attempt, status, headers, body, reply).await;
+            }
+            (None, Outcome::Store, Answer::TooLarge(status, headers, rest)) => {
+                self.store_head(attempt, status, headers, rest, reply).await;
+            }
+            // An answer that is no answer cannot be stored; the policy's reader refuses to say so.
+            (_, Outcome::Hold | Outcome::Store, _) => self.hold(attempt, happened, reply).await,
+        }
+    }
+
+    /// What the contract and the origin say of an answer that must not be kept (axis O2; rules 8.9 to 8.13).
+    fn not_kept(&self, answer: &Answer) -> Option<NeverThen> {
+        let contract = self.guarded.contract;
+        let (headers, body) = match answer {
+            Answer::Whole(_, headers, body) => (headers, Some(body)),
+            Answer::TooLarge(_, headers, _) => (headers, None),
+            Answer::None(_) => return None,
+        };
+        if Control::read(contract.control_header.as_deref(), headers).no_store {
+            return Some(NeverThen::Release);
+        }
+        let rules = &contract.never_store;
+        if rules.is_empty() {
+            return None;
+        }
+        // A rule that does not look into the body asks at most whether there is one.
+        let looks_into = |rule: &NeverStore| matches!(rule.test, Test::AnswerJson(..));
+        let body = if rules.iter().any(looks_into) {
+            let small = body.filter(|body| body.len() <= LOOKED_INTO);
+            small.map(|body| body.copy(LOOKED_INTO))
+        } else {
+            body.map(|body| body.copy(1))
+        };
+        never_store::stronger(
+            never_store::by_request(rules, &self.request, &self.body),
+            never_store::by_answer(rules, headers, body.as_deref()),
+        )
+    }
+
+    /// The ledger learns that it ran, and nothing of the answer; the first caller gets it as it came.
+    async fn withhold(&mut self, attempt: Attempt, answer: Answer, reply: Reply) {
+        let Happened::Answer(status) = answer.happened() else {
+            return self.hold(attempt, answer.happened(), reply).await;
+        };
+        let nothing = Sorted::new(self.guarded.contract, Headers::new());
+        let mut record = self.record(attempt, status, &nothing, None);
+        record.body = Place::NotKept(Unkept::Withheld);
+        if !self.settle_as(&record).await {
+            return self.unrecorded(attempt, status, reply);
+        }
+        let refusal = no_answer(answer.happened());
+        self.deliver(answer, Status::Fresh, &refusal, reply).await;
+    }
+
+    /// Without a claim, because the contract prefers that to refusing (axis D1): nothing here prevents a second run.
+    pub(super) async fn execute_unguarded(&mut self, permit: Permit, reply: Reply) {
+        worker::console_error!(
+            "unguarded: {} runs without a claim",
+            self.guarded.route.name
+        );
+        self.line.warning = Some("unguarded");
+        let (_, answer) = self.dispatch(permit).await;
+        let refusal = no_answer(answer.happened());
+        self.deliver(answer, Status::Unguarded, &refusal, reply)
+            .await;
+    }
+
+    async fn dispatch(&mut self, permit: Permit) -> (Attempt, Answer) {
+        let started = clock::now();
+        let call = origin::dispatch(
+            permit,
+            self.settings,
+            &self.guarded,
+            &self.request,
+            &self.body,
+        );
+        let answered = call.await;
+        self.line.origin_ms += elapsed(started);
+        answered
+    }
+
+    /// The ordinary end: record, settle, reply, copy, in this order.
+    async fn store(
+        &mut self,
+        attempt: Attempt,
+        status: u16,
+        headers: Headers,
+        body: Chunks,
+        reply: Reply,
+    ) {
+        let rules = &self.settings.policy.responses;
+        let ttl = self.ttl_ms(&headers);
+        let sorted = Sorted::new(self.guarded.contract, headers);
+        let mut record = self.record(attempt, status, &sorted, ttl);
+        let payload = if body.len() <= rules.inline_limit {
+            let bytes = body.into_vec();
+            let payload = Payload::from(bytes.as_slice());
+            record.body = Place::Inline(bytes);
+            payload
+        } else {
+            self.store_body(&mut record, body).await
+        };
+        if !self.settle_as(&record).await {
+            return self.unrecorded(attempt, status, reply);
+        }
+        self.answer(
+            &replay::first(
+                &record,
+                sorted.first_only,
+                self.guarded.contract,
+                &self.exchange,
+            ),
+            &payload,
+            Status::Fresh,
+            reply,
+        );
+        if rules.kv == KvMode::Always && matches!(record.body, Place::Inline(_)) {
+            self.copy(&record).await;
+        }
+    }
+
+    /// A body that is too large for the row, before `settle`: the row must not point to what is not there (rule 8.2).
+    async fn store_body(&mut self, record: &mut Record, body: Chunks) -> Payload {
+        let started = clock::now();
+        record.body = Place::Kv(body.len() as u64);
+        let kv = match self.settings.policy.responses.kv {
+            KvMode::Off => None,
+            KvMode::Always | KvMode::Overflow => Responses::of(&self.env),
+        };
+        let (bytes, why) = match kv {
+            Some(kv) => (kv.put(record, body, started).await, Unkept::NotWritten),
+            None => (Err(body.into_array_after(&[])), Unkept::TooLarge),
+        };
+        self.line.store_ms += elapsed(started);
+        Payload::Bytes(bytes.unwrap_or_else(|bytes| {
+            record.body = Place::NotKept(why);
+            self.line.warning = Some("body-not-kept");
+            bytes
+        }))
+    }
+
+    /// The body is larger than anything that keeps it: the first caller gets it as it comes, retries learn that it ran.
+    async fn store_head(
+        &mut self,
+        attempt: Attempt,
+        status: u16,
+        headers: Headers,
+        rest: Rest,
+        reply: Reply,
+    ) {
+        let ttl = self.ttl_ms(&headers);
+        let sorted = Sorted::new(self.guarded.contract, headers);
+        let record = self.record(attempt, status, &sorted, ttl);
+        self.line.warning = Some("body-not-kept");
+        if !self.settle_as(&record).await {
+            return self.unrecorded(attempt, status, reply);
+        }
+        let contract = self.guarded.contract;
+        let head = replay::first(&record, sorted.first_only, contract, &self.exchange);
+        match rest.open() {
+            Ok((stream, pump)) => {
+                self.answer(&head, &Payload::Stream(stream), Status::Fresh, reply);
+                pump.run().await;
+            }
+            Err(error) => {
+                let _ = reply.send(Err(error));
+            }
+        }
+    }
+
+    async fn release(&mut self, attempt: Attempt, answer: Answer, reply: Reply) {
+        let refusal = no_answer(answer.happened());
+        let refusal = if self.settle(attempt.id, Ending::Release).await {
+            refusal.retriable()
+        } else {
+            // The lease will end in unknown; the answer is the client's all the same (rule 7.6).
+            self.line.warning = Some("not-released");
+            refusal.until(attempt.expires_at)
+        };
+        self.deliver(answer, Status::Fresh, &refusal, reply).await;
+    }
+
+    /// An answer behind which no claim stands: as it came, or `refusal` where there is none.
+    async fn deliver(&mut self, answer: Answer, as_what: Status, refusal: &Refusal, reply: Reply) {
+        let (status, headers, payload, pump) = match answer {
+            Answer::Whole(status, headers, body) => {
+                let body = body.into_array_after(&[]);
+                (status, headers, Payload::Bytes(body), None)
+            }
+            Answer::TooLarge(status, headers, rest) => match rest.open() {
+                Ok((stream, pump)) => (status, headers, Payload::Stream(stream), Some(pump)),
+                Err(error) => return drop(reply.send(Err(error))),
+            },
+            Answer::None(_) => return self.refuse(refusal, reply),
+        };
+        let sorted = Sorted::new(self.guarded.contract, headers);
+        let build = match as_what {
+            Status::Unguarded => replay::unguarded,
+            _ => replay::released,
+        };
+        let head = build(status, sorted, self.guarded.contract, &self.exchange);
+        self.answer(&head, &payload, as_what, reply);
+        if let Some(pump) = pump {
+            pump.run().await;
+        }
+    }
+
+    async fn hold(&mut self, attempt: Attempt, happened: Happened, reply: Reply) {
+        if !self.settle(attempt.id, Ending::Hold).await {
+            // The lease ends in the same state.
+            self.line.warning = Some("not-held");
+        }
+        self.refuse(&no_answer(happened).until(attempt.expires_at), reply);
+    }
+
+    /// How long the origin wants its answer kept, where the contract lets it say so (rule 8.13).
+    fn ttl_ms(&self, headers: &Headers) -> Option<u64> {
+        Control::read(self.guarded.contract.control_header.as_deref(), headers).ttl_ms
+    }
+
+    fn record(
+        &self,
+        attempt: Attempt,
+        status: u16,
+        sorted: &Sorted,
+        ttl_ms: Option<u64>,
+    ) -> Record {
+        let completed = clock::now();
+        let retention = &self.guarded.contract.retention;
+        Record {
+            claim: self.guarded.claim,
+            attempt: attempt.id,
+            fingerprint: self.fingerprint,
+            status,
+            headers: sorted.recorded.clone(),
+            origin: sorted.origin.clone(),
+            first_seen: attempt.first_seen,
+            completed,
+            expires_at: match (ttl_ms, retention.from) {
+                (Some(ms), _) => completed.plus(ms),
+                (None, RetentionFrom::FirstSight) => attempt.expires_at,
+                (None, RetentionFrom::Completion) => completed.plus(retention.ms),
+            },
+            body: Place::NotKept(Unkept::TooLarge),
+        }
+    }
+
+    async fn settle_as(&mut self, record: &Record) -> bool {
+        let Ok(bytes) = record.encode() else {
+            return false;
+        };
+        let ending = Ending::Store {
+            record: bytes,
+            expires_at: record.expires_at,
+        };
+        self.settle(record.attempt, ending).await
+    }
+
+    /// Whether the ledger holds the ending now.
+    async fn settle(&mut self, attempt: AttemptId, ending: Ending) -> bool {
+        let started = clock::now();
+        let event = Settle {
+            claim: self.guarded.claim,
+            attempt,
+            ending,
+        };
+        let settled = self.shard().settle(event).await;
+        self.line.ledger_ms += elapsed(started);
+        matches!(settled, Ok(Settled::Recorded))
+    }
+
+    fn unrecorded(&mut self, attempt: Attempt, status: u16, reply: Reply) {
+        let refusal = Refusal::new(
+            Code::OutcomeUnrecorded,
+            "The origin answered, and the ledger did not confirm that it holds the answer. Retry with the same key.",
+        );
+        self.refuse(&refusal.originally(status).until(attempt.expires_at), reply);
+    }
+
+    /// The copy of an inline record, after the reply. Losing it loses nothing (rule 8.5).
+    async fn copy(&mut self, record: &Record) {
+        let Some(kv) = Responses::of(&self.env) else {
+            return;
+        };
+        let started = clock::now();
+        if kv.put(record, Chunks::default(), started).await.is_err() {
+            self.line.warning = Some("not-copied");
+        }
+        self.line.store_ms += elapsed(started);
+    }
+}
+
+fn no_answer(happened: Happened) -> Refusal {
+    let may_have_run = "The operation may have happened: find out at the origin before you send it under a new key.";
+    match happened.without_edge() {
+        Happened::NotSent => Refusal::new(
+            Code::OriginNotReached,
+            "The request did not reach the origin, so nothing ran. Retry with the same key.",
+        ),
+        Happened::Deadline => Refusal::new(Code::OriginDeadline, may_have_run),
+        Happened::BrokenOff => Refusal::new(Code::OriginBrokeOff, may_have_run),
+        Happened::NoAnswer | Happened::EdgeMade(_) => {
+            Refusal::new(Code::OriginNoAnswer, may_have_run)
+        }
+        Happened::Answer(status) => {
+            Refusal::new(Code::OutcomeUnknown, may_have_run).originally(status)
+        }
+    }
+}
