@@ -114,7 +114,12 @@ impl Writer {
         self.out.push(b'[');
         let mut empty = true;
         for (index, item) in items.into_iter().enumerate() {
-            self.item(&mut empty, &index.to_string(), exclude, |_| {}, item)?;
+            // Only pointers ask for it.
+            let token = match exclude {
+                [] if !self.leaves.open() => String::new(),
+                _ => index.to_string(),
+            };
+            self.item(&mut empty, &token, exclude, |_| {}, item)?;
         }
         self.out.push(b']');
         Some(empty)
@@ -150,7 +155,7 @@ impl Writer {
     /// Writes what stands at `token` of a container, behind its `label`, unless it is excluded.
     fn item(
         &mut self,
-        first: &mut bool,
+        empty: &mut bool,
         token: &str,
         exclude: &[&[String]],
         label: impl Fn(&mut Vec<u8>),
@@ -160,7 +165,7 @@ impl Writer {
         if exclude.contains(&[].as_slice()) {
             return Some(());
         }
-        if !std::mem::take(first) {
+        if !std::mem::take(empty) {
             self.out.push(b',');
         }
         label(&mut self.out);
