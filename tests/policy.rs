@@ -3,10 +3,14 @@
 // A test that cannot go on says so by panicking.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "policy/axes.rs"]
+mod axes;
 #[path = "policy/complaints.rs"]
 mod complaints;
 #[path = "policy/contracts.rs"]
 mod contracts;
+#[path = "policy/overrides.rs"]
+mod overrides;
 #[path = "policy/reference.rs"]
 mod reference;
 #[path = "policy/routes.rs"]

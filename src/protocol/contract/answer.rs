@@ -137,7 +137,16 @@ fn recorded(replay: &Section<'_>) -> Recorded {
 /// The word "same", or a table from statuses to statuses (R1): `{ 201 = 200 }`.
 fn status_of_replay(replay: &Section<'_>) -> ReplayStatus {
     let Some(table) = replay.whole("status") else {
-        replay.choice("status", (), &[("same", ())], &[]);
+        let entry = replay.get("status");
+        if let Some(other) = entry.filter(|entry| entry.value.as_str() != Some("same")) {
+            let wrong = "is neither \"same\" nor a table".to_owned();
+            replay.refuse(
+                "status",
+                other.place,
+                wrong,
+                "write \"same\", or a table such as { 201 = 200 }",
+            );
+        }
         return ReplayStatus::Same;
     };
     let mut statuses = Vec::new();
@@ -153,7 +162,8 @@ fn status_of_replay(replay: &Section<'_>) -> ReplayStatus {
         match (from, to.and_then(|to| u16::try_from(to).ok())) {
             (Some(from), Some(to)) if has_body(from) == has_body(to) => statuses.push((from, to)),
             (Some(_), Some(_)) => {
-                let wrong = "one of the two statuses has no body".to_owned();
+                let wrong =
+                    "one of the two statuses never has a body, and the other may".to_owned();
                 table.refuse(
                     name.value,
                     name.place,
@@ -227,8 +237,7 @@ pub fn authority(authority: &Section<'_>) -> AuthorityRules {
     let asks = authority.choice("ask", false, &[("none", false), ("origin", true)], &[]);
     let request = authority.text("request");
     let rules = if asks {
-        let mend =
-            "write a request that needs the caller's credentials, such as request = \"GET /v1/me\"";
+        let mend = "write GET or HEAD, and a path that needs the caller's credentials, such as request = \"GET /v1/me\"";
         authority.missing("request", mend);
         request.map_or(AuthorityRules::None, |text| {
             question(authority, &text, mend)

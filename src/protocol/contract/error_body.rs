@@ -2,6 +2,9 @@
 
 use serde_json::{Map, Value};
 
+/// What to write as a body.
+pub const EXAMPLE: &str = "write the JSON of an error, such as body = '{\"error\":{\"code\":\"{code}\",\"message\":\"{message}\"}}'";
+
 /// What a placeholder stands for, written `{code}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placeholder {
@@ -55,20 +58,18 @@ impl ErrorBody {
     /// Reads the JSON text `text`.
     ///
     /// # Errors
-    /// That it is no JSON, or which word in braces is no placeholder.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let body: Value =
-            serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
+    /// That it is no JSON, or which word in braces is no placeholder; and what to write instead.
+    pub fn parse(text: &str) -> Result<Self, (String, String)> {
+        let body: Value = serde_json::from_str(text)
+            .map_err(|error| (format!("is not JSON: {error}"), EXAMPLE.to_owned()))?;
         match unknown(&body) {
             Some(word) => {
                 let known: Vec<String> = Placeholder::NAMES
                     .iter()
                     .map(|(name, _)| format!("{{{name}}}"))
                     .collect();
-                Err(format!(
-                    "{word} is no placeholder; there is {}",
-                    known.join(", ")
-                ))
+                let wrong = format!("{word} is no placeholder");
+                Err((wrong, format!("there is {}", known.join(", "))))
             }
             None => Ok(Self(body)),
         }
@@ -195,7 +196,10 @@ mod tests {
             Placeholder::Status => Some(Value::from(409)),
             _ => None,
         };
-        ErrorBody::parse(template).map_or_else(|error| error, |body| body.fill(&value).to_string())
+        ErrorBody::parse(template).map_or_else(
+            |(wrong, mend)| format!("{wrong}; {mend}"),
+            |body| body.fill(&value).to_string(),
+        )
     }
 
     #[test]

@@ -2,8 +2,7 @@
 
 use crate::protocol::code::Code;
 
-use super::answer::field_value;
-use super::error_body::{ErrorBody, Placeholder};
+use super::error_body::{EXAMPLE, ErrorBody, Placeholder};
 use super::headers::media_range;
 use super::problem::nearest;
 use super::rules::{ErrorRules, ErrorTemplate, Hint, Words};
@@ -47,8 +46,6 @@ pub fn allow_words(section: &Section<'_>) {
     section.allow(&["code", "message", "type"]);
 }
 
-const BODY: &str = "write the JSON of an error, such as body = '{\"error\":{\"code\":\"{code}\",\"message\":\"{message}\"}}'";
-
 fn template(errors: &Section<'_>) -> ErrorTemplate {
     #[derive(Clone, Copy, PartialEq)]
     enum Kind {
@@ -68,10 +65,11 @@ fn template(errors: &Section<'_>) -> ErrorTemplate {
         }
         return ErrorTemplate::ProblemJson;
     }
-    errors.missing("body", BODY);
+    errors.missing("body", EXAMPLE);
     let parsed = errors.text("body").and_then(|text| {
         let parsed = ErrorBody::parse(text.value);
-        let refuse = |wrong: String| errors.refuse("body", text.place, wrong, BODY);
+        let refuse =
+            |(wrong, mend): (String, String)| errors.refuse("body", text.place, wrong, &mend);
         parsed.map_err(refuse).ok()
     });
     let media_type = errors.text("media_type").map(|text| {
@@ -147,9 +145,24 @@ fn word(
     let name = code.row().code;
     let table = table.filter(|table| table.find(field).wins_over(own.find(name)));
     table
-        .and_then(|table| field_value(table, field))
-        .or_else(|| field_value(own, name))
-        .or_else(|| field_value(own, class))
+        .and_then(|table| text(table, field))
+        .or_else(|| text(own, name))
+        .or_else(|| text(own, class))
+}
+
+/// What is read by people or by programs, in JSON: any text that fits on a line.
+fn text(section: &Section<'_>, name: &'static str) -> Option<String> {
+    let text = section.text(name)?;
+    if text.value.trim().is_empty() || text.value.chars().any(char::is_control) {
+        let wrong = format!("{:?} says nothing, or has a control character", text.value);
+        section.refuse(
+            name,
+            text.place,
+            wrong,
+            "write text on one line, or leave it out",
+        );
+    }
+    Some(text.value.to_owned())
 }
 
 /// The classes that stand for every refusal with such a status.

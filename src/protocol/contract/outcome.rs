@@ -139,7 +139,19 @@ fn edge(
     for (name, outcome) in NAMES.into_iter().zip(&mut outcomes) {
         *outcome = edge.choice(name, *outcome, &words, &[]);
     }
-    edge.end();
+    for name in edge
+        .names()
+        .iter()
+        .filter(|name| !NAMES.contains(&name.value))
+    {
+        let wrong = "is no status that the edge makes (rule 7.2)".to_owned();
+        edge.refuse(
+            name.value,
+            name.place,
+            wrong,
+            &format!("it makes {}", NAMES.join(", ")),
+        );
+    }
     outcomes
 }
 

@@ -138,14 +138,12 @@ pub fn fingerprint(fingerprint: &Section<'_>) -> FingerprintRules {
         Vec::new()
     };
     if !parts.contains(&FingerprintPart::Body) {
-        let wrong = "has no effect: no JSON body is compared by its meaning";
-        let cause = if compare { "parts" } else { "compare" };
-        fingerprint.idle(
-            "exclude",
-            cause,
-            wrong,
-            "add \"body\" to the parts, or leave it out",
-        );
+        let (cause, wrong) = if compare {
+            ("parts", "has no effect: \"body\" is not among the parts")
+        } else {
+            ("compare", "has no effect: nothing is compared")
+        };
+        fingerprint.idle("exclude", cause, wrong, "compare \"body\", or leave it out");
     }
     let exclude = fingerprint
         .texts("exclude")

@@ -119,8 +119,16 @@ impl<'a> Section<'a> {
         later: &[(&str, &str)],
     ) -> T {
         let words: Vec<&str> = now.iter().map(|(word, _)| *word).collect();
-        let Some(text) = self.text(name) else {
+        let Some(entry) = self.get(name) else {
             return default;
+        };
+        let Some(value) = entry.value.as_str() else {
+            self.wrong_type(name, entry.place, entry.value, &one_of(&words));
+            return default;
+        };
+        let text = Located {
+            value,
+            place: entry.place,
         };
         match words.iter().position(|word| *word == text.value) {
             Some(at) => now.get(at).map_or(default, |(_, value)| *value),
