@@ -3,12 +3,11 @@
 use super::settings::Settings;
 use super::{convert, js};
 use crate::protocol::contract::{Contract, Signals};
-use crate::protocol::headers::Headers;
 use crate::protocol::request::Inbound;
 use crate::protocol::{cors, replay};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Request, Response, ResponseInit};
+use web_sys::{Request, Response};
 
 /// The header by which a gateway recognises its own requests (RFC 8586).
 pub const CDN_LOOP: &str = "cdn-loop";
@@ -76,7 +75,11 @@ pub async fn ignoring_key(
     if contract.gateway.signals == Signals::Off {
         return Ok(response);
     }
-    with_headers(&response, |headers| replay::ignored(headers, contract))
+    let mut headers = convert::headers(&response.headers());
+    replay::ignored(&mut headers, contract);
+    let changed = ["idempotency-status", "access-control-expose-headers"];
+    let lines = changed.map(|name| Some((name, headers.get(name)?)));
+    with_headers(&response, lines.into_iter().flatten())
 }
 
 /// The contract behind the request that a CORS preflight announces.
@@ -95,20 +98,21 @@ fn allow_key(response: Response, contract: &Contract) -> Result<Response, JsValu
     let Some(allowed) = cors::allow_key_header(&headers, contract) else {
         return Ok(response);
     };
-    with_headers(&response, |headers| {
-        headers.set("access-control-allow-headers", allowed);
-    })
+    let line = ("access-control-allow-headers", allowed.as_str());
+    with_headers(&response, [line].into_iter())
 }
 
-/// The headers of a fetched answer cannot be changed, so a new answer takes over its status and its body.
-fn with_headers(
+/// The headers of a fetched answer cannot be changed, so a new answer takes over all that it has.
+fn with_headers<'a>(
     response: &Response,
-    change: impl FnOnce(&mut Headers),
+    lines: impl Iterator<Item = (&'static str, &'a str)>,
 ) -> Result<Response, JsValue> {
-    let mut headers = convert::headers(&response.headers());
-    change(&mut headers);
-    let init = ResponseInit::new();
-    init.set_status(response.status());
-    init.set_headers(&convert::js_headers(&headers)?.into());
-    Response::new_with_opt_readable_stream_and_init(response.body().as_ref(), &init)
+    // An answer may stand in the place of its own `ResponseInit`: status, reason and headers are taken over as they are.
+    let body = response.body();
+    let init = response.unchecked_ref();
+    let response = Response::new_with_opt_readable_stream_and_init(body.as_ref(), init)?;
+    for (name, value) in lines {
+        response.headers().set(name, value)?;
+    }
+    Ok(response)
 }

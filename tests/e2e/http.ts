@@ -20,6 +20,7 @@ export const gateway = await startGateway({
     { match: "POST /required/*", rules: `[routes.key]\nmissing = "refuse"` },
     { match: "POST /sorted/*", rules: `[routes.fingerprint]\nparts = ["method", "path", "query", "body"]` },
     { match: "POST /raw/*", rules: `[routes.fingerprint]\nparts = ["method", "path", "query:raw", "body"]` },
+    { match: "POST /ignoring/*", rules: `[routes.scope]\nanonymous = "ignore"` },
     { match: "POST /hosts/*", rules: `[routes.scope]\nparts = ["host"]` },
   ),
 });

@@ -26,6 +26,11 @@ before(async () => {
       { match: "POST /alias/*", rules: `[routes.key]\naliases = ["X-Idempotency-Key"]` },
       { match: "POST /bytes/*", rules: `[routes.key]\nunit = "bytes"` },
       { match: "POST /tenants/*", rules: `[routes.scope]\nparts = ["header:authorization"]` },
+      { match: "POST /pattern/*", rules: `[routes.key]\npattern = "^[A-Za-z0-9_:-]{1,255}$"` },
+      { match: "POST /absent/*", rules: `[routes.key]\nmalformed = "absent"` },
+      { match: "POST /absent-required/*", rules: `[routes.key]\nmalformed = "absent"\nmissing = "refuse"` },
+      { match: "POST /silent/*", rules: `[routes.key]\nmalformed = "absent"\n[routes.gateway]\nsignals = "off"` },
+      { match: "POST /dated/*", rules: `[routes.key]\nfirst_sent = "Repeatability-First-Sent"\n[routes.retention]\nseconds = 3600` },
     ),
   });
 });
@@ -239,13 +244,14 @@ test("edge_014 two key lines of different values are refused", async () => {
   assert.equal(place.count, 0);
 });
 
-test("edge_015 one line with a list is refused like two lines, with the same bytes", async () => {
+test("edge_015 one line with a list is refused like two lines, with the same words", async () => {
   const place = origin.place();
   const key = gateway.key();
   const lines = await post(place.path, `Idempotency-Key: ${key}`, `Idempotency-Key: ${key}`);
   const list = await post(place.path, `Idempotency-Key: ${key}, ${key}`);
-  assertRefusal(list, 400, "key-repeated");
-  assert.deepEqual(list.body, lines.body);
+  // Each refusal has an id of its own.
+  const words = (answer: Answer): unknown => ({ ...assertRefusal(answer, 400, "key-repeated"), request_id: undefined });
+  assert.deepEqual(words(list), words(lines));
   assertRefusal(await post(place.path, `Idempotency-Key: "${key}", "${key}"`), 400, "key-repeated");
   assertRefusal(await post(place.path, `Idempotency-Key: ${key},`), 400, "key-repeated");
   assert.equal(place.count, 0);
@@ -374,4 +380,63 @@ test("edge_023 rule_2_1 a key in the body or in the query is no key", async () =
   const path = `${required.path}?Idempotency-Key=${key}`;
   assertRefusal(await gateway.send({ method: "POST", path, headers: ["Content-Type: application/json"], body }), 400, "key-missing");
   assert.equal(required.count, 0);
+});
+
+test("rule_2_10 a key that does not match the contract's pattern is refused, and the refusal names the pattern", async () => {
+  const place = origin.place(undefined, { under: "/pattern" });
+  const problem = assertRefusal(await post(place.path, "Idempotency-Key: a.b"), 400, "key-malformed");
+  assert.match(problem.detail, /\^\[A-Za-z0-9_:-\]\{1,255\}\$/);
+  assert.equal(place.count, 0);
+  const first = await post(place.path, "Idempotency-Key: a:b_c-9");
+  assertFresh(first);
+  assertReplay(await post(place.path, 'Idempotency-Key: "a:b_c-9"'), first);
+});
+
+test("edge_011 rule_1_7 rule_2_11 a value that is no key is ignored where the contract says so, and the answer says that", async () => {
+  const place = origin.place(undefined, { under: "/absent" });
+  const noKeys = [utf8("Idempotency-Key: schlüssel"), "Idempotency-Key:", 'Idempotency-Key: "open', "Idempotency-Key: a b"];
+  const claims = (await gateway.claims()).length;
+  for (const line of [...noKeys, ...noKeys]) {
+    const answer = await post(place.path, line);
+    assert.equal(answer.status, 201);
+    assert.deepEqual(answer.lines("idempotency-status"), ["ignored"], String(line));
+    assert.deepEqual(answer.lines("idempotency-expires"), []);
+  }
+  assert.equal(place.count, 8, "each of them ran");
+  assertPassed(await post(place.path));
+  assert.equal((await gateway.claims()).length, claims, "nothing was claimed");
+  // Two keys and a key of the wrong length are keys.
+  assertRefusal(await post(place.path, "Idempotency-Key: a", "Idempotency-Key:"), 400, "key-repeated");
+  assertRefusal(await post(place.path, `Idempotency-Key: ${"k".repeat(256)}`), 400, "key-too-long");
+  assertFresh(await post(place.path, `Idempotency-Key: ${gateway.key()}`));
+});
+
+test("rule_2_11 a value that is no key is a missing one, where the contract requires one", async () => {
+  const place = origin.place(undefined, { under: "/absent-required" });
+  assertRefusal(await post(place.path, "Idempotency-Key: a b"), 400, "key-missing");
+  assert.equal(place.count, 0);
+});
+
+test("rule_1_7 without signals an ignored key leaves no trace", async () => {
+  const place = origin.place(undefined, { under: "/silent" });
+  assertPassed(await post(place.path, "Idempotency-Key: a b"));
+  assert.equal(place.count, 1);
+});
+
+test("edge_122 rule_2_13 a first attempt that is too long ago, or is no date, does not reach the origin", async () => {
+  const place = origin.place(undefined, { under: "/dated" });
+  const key = gateway.key();
+  const sent = (date: string): Promise<Answer> => post(place.path, `Idempotency-Key: ${key}`, `Repeatability-First-Sent: ${date}`);
+  const ago = (seconds: number): string => new Date(Date.now() - seconds * 1000).toUTCString();
+  assertRefusal(await sent("yesterday"), 400, "first-sent-malformed");
+  assertRefusal(await sent(new Date(Date.now() + 2 * 86_400_000).toUTCString()), 400, "first-sent-malformed");
+  const problem = assertRefusal(await sent(ago(3700)), 412, "first-sent-too-old");
+  assert.equal(problem.new_key, "unsafe");
+  assert.equal(place.count, 0);
+  const date = ago(3000);
+  const first = await sent(date);
+  assertFresh(first);
+  assertReplay(await sent(date), first);
+  assertReplay(await post(place.path, `Idempotency-Key: ${key}`), first);
+  assert.equal(place.only.header("repeatability-first-sent"), date, "the origin gets it as it came");
 });

@@ -3,10 +3,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
 import { assertFresh, assertPassed, assertRefusal, assertReplay } from "./expect.ts";
 import { startGateway } from "./gateway.ts";
 import { barrier, within } from "./guard.ts";
 import { claimCount, gateway, origin } from "./http.ts";
+import type { Script } from "./origin.ts";
 import { policy } from "./policy.ts";
 import type { Answer } from "./wire.ts";
 
@@ -297,6 +299,59 @@ test("rule_1_6 a passed answer comes as the origin sent it: status, header lines
     assert.deepEqual(answer.lines(name), expected, name);
   }
   assert.deepEqual(answer.body, gzip);
+});
+
+test("edge_029 rule_1_7 the answer to an ignored key comes as the origin sent it, but for the word that says so", async () => {
+  const gzip = Buffer.from("1f8b0800000000000003cb48cdc9c95728cf2fca49010085114a0d0b000000", "hex");
+  const lines: [string, string][] = [
+    ["X-Own", "one"],
+    ["Set-Cookie", "a=1; Expires=Thu, 01 Jan 2099 00:00:00 GMT"],
+    ["Set-Cookie", "b=2"],
+    ["Content-Type", "text/plain"],
+    ["Content-Encoding", "gzip"],
+    ["Access-Control-Allow-Origin", "https://app.example"],
+  ];
+  const forged: [string, string] = ["Idempotency-Status", "replayed"];
+  const script: Script = (_, response) => response.writeHead(299, "Own Reason", [...lines, forged].flat()).end(gzip);
+  const place = origin.place(script, { under: "/ignoring" });
+  const ask = (): Promise<Answer> =>
+    gateway.send({ method: "POST", path: place.path, headers: ["Idempotency-Key: k", "Accept-Encoding: gzip"], body: "{}" });
+  for (const execution of [1, 2]) {
+    const answer = await ask();
+    assert.equal(answer.status, 299);
+    assert.equal(answer.reason, "Own Reason");
+    for (const [name] of lines) {
+      const expected = lines.filter(([each]) => each === name).map(([, value]) => value);
+      assert.deepEqual(answer.lines(name), expected, name);
+    }
+    assert.deepEqual(gunzipSync(answer.body), gunzipSync(gzip));
+    assert.deepEqual(answer.lines("idempotency-status"), ["ignored"], "and nobody forges it");
+    assert.match(answer.header("access-control-expose-headers") ?? "", /idempotency-status/);
+    assert.equal(place.count, execution);
+  }
+  place.script = (_, response) => response.writeHead(204).end();
+  const empty = await ask();
+  assert.equal(empty.status, 204);
+  assert.deepEqual(empty.lines("idempotency-status"), ["ignored"]);
+});
+
+test("rule_1_7 the answer to an ignored key streams, and breaks off where the origin's does", async () => {
+  const gate = barrier();
+  const place = origin.place(
+    async (request, response) => {
+      response.writeHead(200, { "Content-Type": "text/plain", "Content-Length": 100 });
+      response.write("partial");
+      await gate.opened;
+      request.reset();
+    },
+    { under: "/ignoring" },
+  );
+  const wire = await gateway.connect();
+  wire.request({ method: "POST", path: place.path, headers: ["Idempotency-Key: k"], body: "{}" });
+  assert.equal((await wire.bodyReaches(7)).toString(), "partial");
+  gate.open();
+  await assert.rejects(within("the answer failing", wire.answer()), /connection (ended|failed)/);
+  wire.close();
 });
 
 test("rule_1_6 a passed request reaches the origin as it came, but for CDN-Loop", async () => {
