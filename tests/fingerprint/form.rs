@@ -62,8 +62,8 @@ fn rule_4_4_pairs_of_one_root_keep_their_order_in_a_query_too() {
     let different = [
         "/?a[][x]=1&a[][y]=2&a[][x]=3",
         "/?a[][x]=1&a[][x]=3&a[][y]=2",
-        "/?a%5B%5D[x]=1&a%5b%5d[x]=3&a%5B%5D[y]=2",
-        "/?a%5B%5D[x]=1&a%5b%5d[y]=2&a%5B%5D[x]=3",
+        "/?a%5B%5D%5Bx%5D=1&a%5B%5D%5bx%5d=3&a%5B%5D%5By%5D=2",
+        "/?a%5B%5D%5Bx%5D=1&a%5B%5D%5By%5D=2&a%5b%5d%5Bx%5D=3",
     ];
     distinct(&different, by_path(&rules));
 }

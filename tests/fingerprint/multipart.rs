@@ -181,6 +181,28 @@ fn rule_4_14_name_filename_type_content_and_order_count() {
 }
 
 #[test]
+fn rule_4_14_a_disposition_that_readers_differ_on_counts_as_it_is_written() {
+    for (rest, as_written) in [
+        ("name=\"a\"; filename=\"b\"", false),
+        ("name=\"a\"; filename=\"b\\c\"", true),
+        ("name=\"a\\\"b\"; filename=\"c\"", true),
+        ("name=\"a\"; name=\"a\"", true),
+        ("name=\"a\"; NAME=\"a\"", true),
+        ("name=\"a\"; b", true),
+        ("name=\"a\"; filename=\"b", true),
+    ] {
+        let print =
+            |text: &str| of_multipart("b", &part(&format!("Content-Disposition: {text}"), "1"));
+        let spaced = print(&format!("form-data;  {rest}"));
+        assert_eq!(
+            print(&format!("form-data; {rest}")) != spaced,
+            as_written,
+            "{rest}"
+        );
+    }
+}
+
+#[test]
 fn rule_4_17_the_boundary_counts_with_the_bytes_and_not_with_the_parts() {
     let kind = |boundary: &str| format!("multipart/form-data; boundary={boundary}; v=1");
     let print = |rules: &FingerprintRules, boundary: &str, text: &str| {

@@ -115,6 +115,37 @@ fn rule_4_14_rule_4_8_of_20_000_random_pairs_exactly_the_same_bodies_have_one_di
     assert!(seen.same > 5_000 && seen.different > 5_000, "{seen:?}");
 }
 
+#[test]
+fn rule_4_15_rule_4_16_a_damaged_form_is_the_same_in_any_chunks() {
+    let (mut whole, mut broken) = (0, 0);
+    for seed in 0..5_000 {
+        let mut random = Random::new(seed);
+        let (boundary, mut text) = write_form(&form(&mut random), &mut random);
+        for _ in 0..=random.below(3) {
+            let at = random.below(text.len());
+            match random.below(3) {
+                0 => drop(text.remove(at)),
+                1 => text.insert(at, random.of(b"\r\n-b: ")),
+                _ => text[at] ^= 1 << random.below(8),
+            }
+        }
+        let at_once = chunked(&boundary, &text, &mut || text.len().max(1));
+        let in_chunks = chunked(&boundary, &text, &mut || 1 + random.below(9));
+        assert_eq!(
+            at_once,
+            in_chunks,
+            "seed {seed}: {boundary:?} {}",
+            text.escape_ascii()
+        );
+        *(if at_once.is_some() {
+            &mut whole
+        } else {
+            &mut broken
+        }) += 1;
+    }
+    assert!(whole > 500 && broken > 500, "{whole} and {broken}");
+}
+
 /// `cargo test --release --test fingerprint -- --ignored million --nocapture`
 #[test]
 #[ignore = "takes a while"]

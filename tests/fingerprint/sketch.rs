@@ -242,6 +242,12 @@ fn rule_4_21_fields_are_named_as_the_form_has_them() {
             "{then} and {now}"
         );
     }
+    // The names of two syntaxes have nothing in common.
+    let [json, form] = [Sent::json("{\"a\":1}"), form("a=1")];
+    assert_eq!(
+        differ(&rules("parts = [\"body\"]"), &json, &form),
+        json!([{"part": "body"}])
+    );
     let multipart = |boundary: &str, parts: &[(&str, &str)]| {
         let part = |(name, content): &(&str, &str)| {
             format!("--{boundary}\r\nContent-Disposition: form-data; {name}\r\n\r\n{content}\r\n")

@@ -98,6 +98,16 @@ fn rule_4_20_a_sketch_says_nothing_without_its_salt_and_holds_no_content() {
 }
 
 #[test]
+fn rule_4_20_a_sketch_does_not_say_that_two_leaves_have_one_value() {
+    let stored = Sent::json("{\"a\":\"x\",\"b\":\"x\"}").sketch(&all());
+    let mut pieces: Vec<&[u8]> = stored.windows(4).collect();
+    let count = pieces.len();
+    pieces.sort_unstable();
+    pieces.dedup();
+    assert_eq!(pieces.len(), count);
+}
+
+#[test]
 fn rule_4_20_a_damaged_sketch_tells_no_differences() {
     let rules = all();
     let stored = Sent::json("{\"a\":1,\"b\":[2,3]}").sketch(&rules);
