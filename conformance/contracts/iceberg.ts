@@ -9,7 +9,7 @@ import { Unlike } from "../verdict.ts";
 import { faithful, heldUnknown, MARKER, strictKey } from "./usual.ts";
 
 const DOC = "Idempotency-Key";
-const conflict = { status: 409 };
+const busy = { status: 503, code: "ServiceUnavailableException" };
 const create = { method: "POST", path: "/v1/namespaces", type: "application/json", body: '{"namespace":["a"],"properties":{}}' };
 
 export const iceberg: Contract = {
@@ -19,7 +19,7 @@ export const iceberg: Contract = {
   operation: create,
   key: { header: "Idempotency-Key", max: 36 },
   marker: MARKER,
-  running: conflict,
+  running: { ...busy, waits: 10 },
   errors: { code: ["/error/type"], message: ["/error/message"] },
   rows: [
     said(DOC, "the first request under a key is executed, and its answer arrives as it is", replay.firstAnswer(200)),
@@ -47,7 +47,7 @@ export const iceberg: Contract = {
         if (!(Date.parse(date) > Date.now())) throw new Unlike("a date to come", date);
       },
     }),
-    choice("a request whose key still runs: 409", running.refusedWhileRunning(conflict)),
+    choice("a request whose key still runs: 503, which clients retry, and not 409, a commit that failed", running.refusedWhileRunning(busy)),
     choice("keys belong to a credential", scope.otherCaller()),
     choice("without a key every request runs", key.missingPasses()),
     choice("replays are marked", replay.marksReplays()),

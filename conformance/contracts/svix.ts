@@ -8,7 +8,7 @@ import type { Contract } from "../contract.ts";
 import { faithful, heldUnknown, MARKER, PROBLEM } from "./usual.ts";
 
 const DOC = "Idempotency";
-const conflict = { status: 409 };
+const busy = { status: 503 };
 const message = { method: "POST", path: "/api/v1/app/app_1/msg", type: "application/json", body: '{"eventType":"user.signup","payload":{"id":1}}' };
 
 export const svix: Contract = {
@@ -18,7 +18,7 @@ export const svix: Contract = {
   operation: message,
   key: { header: "Idempotency-Key", max: 255 },
   marker: MARKER,
-  running: { ...conflict, waits: 5 },
+  running: { ...busy, waits: 5 },
   errors: PROBLEM,
   rows: [
     said(DOC, "the first request under a key is executed, and its answer arrives as it is", replay.firstAnswer(202)),
@@ -37,7 +37,7 @@ export const svix: Contract = {
     said(DOC, "after 500 likewise", outcome.releases(500)),
     said(DOC, "an answer is kept for 12 hours", replay.expires(12 * 3600)),
     said(DOC, "without a key every request runs", key.missingPasses()),
-    choice("at the end of its wait it gets 409", running.refusedWhileRunning(conflict)),
+    choice("at the end of its wait it gets 503, which its clients retry, and not 409, which they do not", running.refusedWhileRunning(busy)),
     choice("a client may choose not to wait", running.prefersWait()),
     choice("GET is not guarded", key.ignoredOn({ method: "GET", path: "/api/v1/app/app_1/msg" })),
     choice("replays are marked", replay.marksReplays()),
