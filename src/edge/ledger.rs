@@ -126,9 +126,9 @@ impl Ledger {
         let mut waited = false;
         while let Begun::Running { lease_until, .. } = begun
             && now < give_up
-            && let Some(place) = self.waiters.join(event, now, give_up.min(lease_until))
+            && let Some(wait) = self.waiters.join(event, now, give_up.min(lease_until))
         {
-            place.left().await;
+            wait.over().await;
             waited = true;
             now = clock::now();
             // From the row as it is now. The settle that woke this call may not be durable yet: the output gate holds this

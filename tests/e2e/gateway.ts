@@ -68,6 +68,13 @@ export interface Store {
   list(options?: { prefix?: string }): Promise<{ keys: { name: string; expiration?: number; metadata?: unknown }[] }>;
 }
 
+/** What the tests use of the ledger's namespace. */
+interface Shards {
+  idFromString(id: string): unknown;
+  idFromName(name: string): unknown;
+  get(id: unknown): { fetch(url: string, init: { method: string; body?: Uint8Array }): Promise<Response> };
+}
+
 export class Gateway {
   readonly host = "127.0.0.1";
   readonly port: number;
@@ -157,6 +164,29 @@ export class Gateway {
     return this.ledgerSql("SELECT * FROM claims");
   }
 
+  /** How many calls are inside the ledger now: those that wait, if nothing else goes on. Needs `inspect`. */
+  async inLedger(): Promise<number> {
+    const counts = await this.#eachShard("GET");
+    return counts.reduce((sum, count) => sum + Number(count), 0);
+  }
+
+  /** Stops every shard, and with it the calls that are inside. The next call to one starts it again. Needs `inspect`. */
+  async stopLedger(): Promise<void> {
+    await this.#eachShard("DELETE");
+  }
+
+  /** One message to the first shard, past the Worker (src/protocol/wire.rs), and the answer. Needs `inspect`. */
+  async tellLedger(message: Uint8Array): Promise<Uint8Array> {
+    const shards = (await this.mf.getDurableObjectNamespace("LEDGER")) as unknown as Shards;
+    const answer = await shards.get(shards.idFromName("v1/0")).fetch("https://ledger/", { method: "POST", body: message });
+    return new Uint8Array(await answer.arrayBuffer());
+  }
+
+  /** Sweeps every shard now. Needs `inspect`. */
+  async sweep(): Promise<void> {
+    await this.#eachShard("PUT");
+  }
+
   /** Kills the runtime with SIGKILL, as a crash would, and keeps the state: `restart` goes on with it. */
   async kill(): Promise<void> {
     if (this.#killed) return;
@@ -183,6 +213,15 @@ export class Gateway {
   async close(): Promise<void> {
     if (!this.#killed) await this.mf.dispose();
     if (this.#ownState) rmSync(this.state, { recursive: true, force: true });
+  }
+
+  async #eachShard(method: "GET" | "DELETE" | "PUT"): Promise<string[]> {
+    if (!inspected(this.#options)) throw new Error("start the gateway with `inspect: true` to look into its ledger");
+    const shards = (await this.mf.getDurableObjectNamespace("LEDGER")) as unknown as Shards;
+    const ids = await this.mf.listDurableObjectIds("LEDGER");
+    // An object that is stopped answers with its error.
+    const call = (id: string): Promise<Response> => shards.get(shards.idFromString(id)).fetch("https://ledger/", { method });
+    return Promise.all(ids.map((id) => call(id).then((answer) => answer.text(), String)));
   }
 
   async #exec(object: { name: string } | { id: string }, sql: string, parameters: unknown[]): Promise<Row[]> {
