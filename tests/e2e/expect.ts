@@ -48,6 +48,7 @@ const OF_THE_MESSAGE = [
   "idempotent-replayed",
   "idempotency-original-date",
   "idempotency-original-request-id",
+  "preference-applied",
   "x-request-id",
 ];
 

@@ -293,10 +293,11 @@ test("rule_5_21 a place is free again when its wait is over, although the claim 
 });
 
 test("edge_236 rule_5_21 a shard has so many waiting places for all callers", async () => {
-  const callers = await Promise.all(times(PER_SHARD / PER_SCOPE, (i) => hold2(`Authorization: Bearer caller-${i}`)));
+  const callers: Held[] = [];
+  for (let i = 0; i < PER_SHARD / PER_SCOPE; i++) callers.push(await hold({ headers: [`Authorization: Bearer caller-${i}`] }));
   const crowd = callers.flatMap(({ again }) => times(PER_SCOPE, again));
   await waiting(PER_SHARD);
-  const late = await hold2("Authorization: Bearer late");
+  const late = await hold({ headers: ["Authorization: Bearer late"] });
   assertRefusal(await late.again(), 409, "request-in-progress");
   for (const { gate } of [...callers, late]) gate.open();
   const answers = await within("the crowd being answered", Promise.all(crowd), 30);
@@ -305,16 +306,29 @@ test("edge_236 rule_5_21 a shard has so many waiting places for all callers", as
   assertReplay(await late.again(), await late.first);
 });
 
-/** As `hold`, for several at once: does not look for its row. */
-async function hold2(caller: string): Promise<Pick<Held, "gate" | "first" | "again">> {
-  const gate = barrier();
-  const place = origin.place(async (request, response) => (await gate.opened, answerOnce(request, response)));
-  const key = gateway.key();
-  const again = (): Promise<Answer> => gateway.post(place.path, key, "{}", [caller]);
-  const first = again();
-  await place.arrived();
-  return { gate, first, again };
-}
+test("rule_9_16 rule_5_20 a client may ask for a shorter wait, or for none, and is told which wait it was given", async () => {
+  const { place, key, gate, first } = await hold();
+  const prefer = (wait: string): Promise<Answer> => gateway.post(place.path, key, "{}", [`Prefer: ${wait}`]);
+  const atOnce = await prefer("wait=0");
+  assertRefusal(atOnce, 409, "request-in-progress");
+  assert.equal(atOnce.header("preference-applied"), undefined, "it has not waited");
+  const began = Date.now();
+  const short = await prefer("wait=1");
+  assertRefusal(short, 409, "request-in-progress");
+  assert.equal(short.header("preference-applied"), "wait=1");
+  assert.ok(Date.now() - began >= 990);
+  // More than the contract's 20 s is cut down to them.
+  const others = [prefer("wait=7"), prefer("respond-async, wait=9999")];
+  await waiting(2);
+  gate.open();
+  const answer = await first;
+  const applied = (await Promise.all(others)).map((other) => (assertReplay(other, answer), other.header("preference-applied")));
+  assert.deepEqual(applied, ["wait=7", "wait=20"]);
+  const later = await prefer("wait=7");
+  assertReplay(later, answer);
+  assert.equal(later.header("preference-applied"), undefined, "there was nothing to wait for");
+  assert.equal(place.count, 1);
+});
 
 test("edge_223 400 callers on one key: one executes, as many wait as may, and the others are answered at once", async () => {
   const { place, gate, first, again } = await hold();
