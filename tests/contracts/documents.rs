@@ -2,8 +2,10 @@
 
 use reprise::protocol::code::Code;
 use reprise::protocol::compiled;
-use reprise::protocol::contract::{NeverThen, Test};
+use reprise::protocol::contract::NeverThen;
 use reprise::protocol::key::Key;
+use reprise::protocol::never_store;
+use reprise::protocol::request::Body;
 use reprise::protocol::scope;
 
 use crate::{contract, fixture, words};
@@ -29,44 +31,82 @@ fn other_words_of_the_documents() {
     }
 }
 
+/// Redactr: what reveals extracted text, by how it is asked for or by what comes back, and what is not JSON.
 #[test]
-fn what_is_never_stored() {
-    for name in compiled::CONTRACTS.iter().map(|(name, _)| *name) {
-        let mut rules = contract(name).never_store;
-        assert!(
-            rules.iter().all(|rule| rule.then == NeverThen::Release),
-            "{name}"
+fn edge_125_edge_128_rule_8_10_redactr_keeps_nothing_that_was_extracted() {
+    let rules = contract("redactr").never_store;
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let json = ("Content-Type", "application/json");
+    for (query, header, body, reveals) in [
+        ("fields=text", form, "", true),
+        ("fields=id,explanation", form, "", true),
+        ("fields%5Bsuggestions%5D=text", form, "", true),
+        ("fields=id,label", form, "", false),
+        ("fields=context", form, "", false),
+        (
+            "",
+            form,
+            "agent=english-dsar&fields[suggestions]=explanation",
+            true,
+        ),
+        ("", form, "agent=text", false),
+        (
+            "",
+            json,
+            r#"{"fields":{"suggestions":["id","text"]}}"#,
+            true,
+        ),
+        ("", json, r#"{"text":"text","fields":["id"]}"#, false),
+    ] {
+        let url = format!("https://h/v1/suggestions?{query}");
+        let request = fixture::request("POST", &url, &[header]);
+        let body = Body::Bytes(body.as_bytes().to_vec());
+        let then = reveals.then_some(NeverThen::Release);
+        assert_eq!(
+            never_store::by_request(&rules, &request, &body),
+            then,
+            "{query} {body:?}"
         );
-        let tests: Vec<Test> = rules.drain(..).map(|rule| rule.test).collect();
-        match name {
-            "redactr" => {
-                let [
-                    Test::MediaTypeIsNot(json),
-                    Test::Query(query, a),
-                    Test::Form(form, b),
-                    Test::Json(pointer, c),
-                ] = tests.as_slice()
-                else {
-                    panic!("{tests:?}")
-                };
-                assert_eq!(json, &["application/json", "*+json"]);
-                assert!(
-                    [a, b, c]
-                        .iter()
-                        .all(|words| *words == &["text", "explanation"])
-                );
-                assert!(
-                    [query, form]
-                        .iter()
-                        .all(|name| name.matches("fields") && name.matches("fields[suggestions]"))
-                );
-                assert_eq!(pointer, "/fields");
-            }
-            "adyen" => assert!(
-                matches!(tests.as_slice(), [Test::AnswerHeader(name, words)] if name.matches("transient-error") && words == &["true"])
-            ),
-            _ => assert_eq!(tests, [], "{name}"),
-        }
+    }
+    let pdf = ("Content-Type", "application/pdf");
+    for (header, body, reveals) in [
+        (json, r#"{"data":[{"id":1,"label":"name"}]}"#, false),
+        (json, r#"{"data":[{"id":1,"text":"Jane Doe"}]}"#, true),
+        (json, r#"{"data":{"a":[[{"explanation":null}]]}}"#, true),
+        (json, r#"{"context":"text"}"#, false),
+        (
+            ("Content-Type", "application/problem+json"),
+            r#"{"title":"rejected"}"#,
+            false,
+        ),
+        (pdf, "%PDF-1.7", true),
+        (pdf, "", false),
+    ] {
+        let headers = fixture::headers(&[header]);
+        let said = never_store::by_answer(&rules, &headers, Some(body.as_bytes()));
+        assert_eq!(
+            said,
+            reveals.then_some(NeverThen::Release),
+            "{header:?} {body}"
+        );
+    }
+}
+
+/// Adyen: after a transient error, the same key is new.
+#[test]
+fn rule_8_11_adyen_keeps_no_transient_error() {
+    let rules = contract("adyen").never_store;
+    for (value, then) in [("true", Some(NeverThen::Release)), ("false", None)] {
+        let headers = fixture::headers(&[("Transient-Error", value)]);
+        assert_eq!(
+            never_store::by_answer(&rules, &headers, Some(b"{}")),
+            then,
+            "{value}"
+        );
+    }
+    for (name, _) in compiled::CONTRACTS {
+        let some = matches!(*name, "adyen" | "redactr");
+        assert_eq!(!contract(name).never_store.is_empty(), some, "{name}");
     }
 }
 

@@ -185,6 +185,10 @@ fn rule_10_1_never_store() {
 p.toml:4: outcome.never_store.pointer: is missing; write a JSON pointer, such as "/fields""#,
         ),
         (
+            r#"outcome.never_store = [{ answer = "json", pointer = "/**/a/b" }]"#,
+            r#"4: outcome.never_store.pointer: "/**/a/b" is not understood; "/**/NAME" names every member of that name; ** stands nowhere else"#,
+        ),
+        (
             r#"outcome.never_store = [{ request = "header", name = "a b" }]"#,
             r#"4: outcome.never_store.name: "a b" is not a header name; a token of RFC 9110 §5.6.2 is meant, such as "Idempotency-Key""#,
         ),

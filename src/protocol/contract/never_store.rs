@@ -115,6 +115,13 @@ fn pointed(rule: &Section<'_>) -> Option<String> {
     rule.missing("pointer", "write a JSON pointer, such as \"/fields\"");
     rule.allow(&["has"]);
     let text = rule.text("pointer")?;
+    let segments: Vec<&str> = text.value.split('/').skip(1).collect();
+    if segments.contains(&"**") && !matches!(segments.as_slice(), ["**", member] if *member != "**")
+    {
+        let wrong = format!("{:?} is not understood", text.value);
+        let mend = "\"/**/NAME\" names every member of that name; ** stands nowhere else";
+        rule.refuse("pointer", text.place, wrong, mend);
+    }
     pointer(rule, "pointer", &text)
 }
 

@@ -5,7 +5,10 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
-/// Whether what `pointer` (RFC 6901) leads to in `text` has one of `words`: a text is split into words, in a list or an object
+/// The first of two segments: the second one names members at any depth.
+const ANYWHERE: &str = "**";
+
+/// Whether what `pointer` (RFC 6901, or `/**/NAME`) leads to in `text` has one of `words`: a text is split into words, in a list or an object
 /// every value counts. `None` where `text` is no JSON, or more than 127 values stand inside each other on the way.
 pub fn has(text: &[u8], pointer: &str, words: &[String]) -> Option<bool> {
     let unescape = |token: &str| token.replace("~1", "/").replace("~0", "~");
@@ -27,9 +30,11 @@ struct Search<'s> {
 impl Search<'_> {
     /// What is looked for in the member, or the element, of that name.
     fn below(&self, name: &str) -> Option<Self> {
-        match self.path.split_first() {
-            None => Some(*self),
-            Some((first, path)) => (first == name).then_some(Self { path, ..*self }),
+        match self.path {
+            [] => Some(*self),
+            [any, member] if any == ANYWHERE && member != name => Some(*self),
+            [any, _] if any == ANYWHERE => Some(Self { path: &[], ..*self }),
+            [first, path @ ..] => (first == name).then_some(Self { path, ..*self }),
         }
     }
 
