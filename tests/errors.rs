@@ -121,10 +121,11 @@ fn rule_9_13_a_problem_document_says_what_is_known_and_nothing_else() {
 }
 
 #[test]
-fn rule_9_13_code_and_message_are_the_contracts_and_the_paragraph_is_ours() {
+fn rule_9_13_code_message_and_type_are_the_contracts_where_it_has_any() {
     let words = r#"[routes.mismatch]
 code = "idempotency_conflict"
 message = "Used with a different request."
+type = "conflict"
 [routes.key]
 code = "bad_key"
 [routes.errors.codes]
@@ -154,8 +155,11 @@ request-in-progress = "Wait."
             (&body["code"], &body["detail"]),
             (&word.into(), &message.into())
         );
-        let paragraph = format!("/.reprise/refusals#{}", code.row().code);
-        assert_eq!(body["type"], paragraph);
+        let kind = match code {
+            Code::KeyReused => "conflict".to_owned(),
+            _ => format!("/.reprise/refusals#{}", code.row().code),
+        };
+        assert_eq!(body["type"], kind);
         let (_, body) = answer(&refusal, &own);
         assert_eq!(body["error"]["code"], word);
         assert_eq!(body["error"]["message"], message);

@@ -99,15 +99,20 @@ fn rule_8_1_a_record_that_is_not_its_rows_answers_nobody() {
 }
 
 #[test]
-fn rule_8_2_a_body_that_was_not_kept_says_what_the_status_was() {
-    let refusal = refused(verdict(
-        record(Place::NotKept(Unkept::TooLarge)).encode().unwrap(),
-    ));
-    assert_eq!(refusal.code(), Code::ResponseNotKept);
-    assert_eq!(expiry(&refusal), at(START + RETENTION).http_date());
-    let (_, body) = refusal.answer(None, &Exchange::default());
-    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(body["original_status"], 201);
+fn rule_8_2_a_body_that_was_not_kept_says_what_the_status_was_and_why() {
+    for (why, words) in [
+        (Unkept::TooLarge, "too large"),
+        (Unkept::NotWritten, "could not be stored"),
+        (Unkept::Withheld, "the contract does not let it"),
+    ] {
+        let refusal = refused(verdict(record(Place::NotKept(why)).encode().unwrap()));
+        assert_eq!(refusal.code(), Code::ResponseNotKept);
+        assert_eq!(expiry(&refusal), at(START + RETENTION).http_date());
+        let (_, body) = refusal.answer(None, &Exchange::default());
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["original_status"], 201);
+        assert!(body["detail"].as_str().unwrap().contains(words), "{body}");
+    }
 }
 
 fn expiry(refusal: &Refusal) -> String {
