@@ -338,7 +338,9 @@ fn rule_2_10_the_refusal_names_the_pattern() {
 
 #[test]
 fn rule_2_12_rule_3_6_a_guarded_request_has_its_key_and_its_caller() {
-    let policy = policy("[[routes]]\nmatch = \"POST /v1/*\"");
+    let policy = policy(
+        "[[routes]]\nmatch = \"POST /v1/*\"\n[routes.scope]\nparts = [\"header:authorization\", \"path\"]",
+    );
     let guarded = |key: &str, token: &str| {
         let headers = [("Idempotency-Key", key), ("Authorization", token)];
         match decide(&policy, &request("POST", "http://h/v1/x", &headers), NOW) {

@@ -13,7 +13,7 @@ fn headers(lines: &[&str]) -> Headers {
 
 #[test]
 fn rule_2_14_the_seconds_are_read_by_rfc_7240() {
-    let cases: [(&[&str], Option<u64>); 33] = [
+    let cases: [(&[&str], Option<u64>); 34] = [
         (&[], None),
         (&["wait=10"], Some(10)),
         (&["wait=0"], Some(0)),
@@ -46,6 +46,7 @@ fn rule_2_14_the_seconds_are_read_by_rfc_7240() {
         (&["wait=1.5"], None),
         (&["wait=1s"], None),
         (&["wait=1 2"], None),
+        (&["wait=\"1\"2"], None),
         (&["waits=1"], None),
         (&["a;wait=1"], None),
         (&["wait=18446744073709551616"], Some(u64::MAX)),

@@ -197,6 +197,16 @@ fn edge_125_rule_8_10_a_field_of_a_multipart_form() {
         (
             format!(
                 "{}{end}",
+                part(
+                    "Content-Disposition: form-data; name=a; name*=utf-8''fields",
+                    "b"
+                )
+            ),
+            true,
+        ),
+        (
+            format!(
+                "{}{end}",
                 part("Content-Disposition: form-data; name=a; name=b", "b")
             ),
             true,
