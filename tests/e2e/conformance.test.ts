@@ -17,13 +17,29 @@ import { policy } from "./policy.ts";
 // except where waiting is the rule: then the origin ends the wait.
 const ROWS_AT_A_TIME = 8;
 
-async function setUp(contract: Contract): Promise<{ setting: Setting; gateway: Gateway }> {
+interface Bed {
+  readonly setting: Setting;
+  readonly gateway: Gateway;
+}
+
+async function setUp(contract: Contract): Promise<Bed> {
   const origin = await Origin.start(0);
   const routes = contract.guards.map((match) => ({ match, contract: contract.name }));
   const gateway = await startGateway({ policy: policy(origin.url, ...routes) });
   const setting = { contract, target: new URL(gateway.url), origin, strict: true };
-  await prepare(setting);
-  return { setting, gateway };
+  const bed = { setting, gateway };
+  try {
+    await prepare(setting);
+    return bed;
+  } catch (error) {
+    await tearDown(bed); // Or the file would never end.
+    throw error;
+  }
+}
+
+async function tearDown({ setting, gateway }: Bed): Promise<void> {
+  await gateway.close();
+  await setting.origin.close();
 }
 
 /** The contracts that the gateway can keep so far. */
@@ -34,14 +50,11 @@ const NOT_OFFERED = new Set(["ietf mismatch-link"]);
 
 for (const contract of contracts.filter(({ name }) => KEPT.includes(name))) {
   describe(`contract ${contract.name}`, { concurrency: ROWS_AT_A_TIME }, () => {
-    let bed: Awaited<ReturnType<typeof setUp>>;
+    let bed: Bed;
     before(async () => {
       bed = await setUp(contract);
     });
-    after(async () => {
-      await bed.gateway.close();
-      await bed.setting.origin.close();
-    });
+    after(() => tearDown(bed));
     for (const row of contract.rows) {
       test(`${contract.name}: ${row.rule} (${row.id})`, async () => {
         const { verdict, expected, seen } = await runRow(row, bed.setting);
