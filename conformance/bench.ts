@@ -60,12 +60,12 @@ export class Bench {
   }
 
   /** Sends a request while the first one is held at the origin; {@link Unlike} if it is executed as well. */
-  async sendMeanwhile(sent: Sent): Promise<Answer> {
+  async sendMeanwhile(sent: Sent, patience: HeaderLine = IMPATIENT): Promise<Answer> {
     const before = this.origin.executions;
     const twice = this.origin.reached(before + 1).then(() => {
       throw new Unlike("no further execution while the first one runs", "one more request at the origin");
     });
-    return await Promise.race([this.send({ ...sent, headers: [...(sent.headers ?? []), IMPATIENT] }), twice]);
+    return await Promise.race([this.send({ ...sent, headers: [...(sent.headers ?? []), patience] }), twice]);
   }
 
   /** Holds `first` at the origin during `meanwhile`, then gives its answer. */

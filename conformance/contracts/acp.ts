@@ -22,11 +22,11 @@ export const acp: Contract = {
   marker: MARKER,
   mismatch: reused,
   running: inFlight,
-  errors: { code: ["/code", "/error/code"], message: ["/message", "/error/message"] },
+  errors: { code: ["/code"], message: ["/message"] },
   rows: [
     said(DOC, "the first request under a key is executed, and its answer arrives as it is", replay.firstAnswer()),
     said(DOC, "a retry gets the first answer", replay.replays()),
-    said(DOC, "every POST needs a key: without one, 400", key.missingRefused({ status: 400 })),
+    said(DOC, "every POST needs a key: without one, 400 idempotency_key_required", key.missingRefused({ status: 400, code: "idempotency_key_required" })),
     said(DOC, "an update of a session needs one too", {
       id: "key-missing-update",
       async run(bench) {

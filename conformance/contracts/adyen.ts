@@ -12,7 +12,7 @@ const conflict = { status: [409, 422] };
 
 export const adyen: Contract = {
   name: "adyen",
-  document: "Adyen: API idempotency",
+  document: "https://docs.adyen.com/development-resources/api-idempotency",
   guards: ["POST /v71/*"],
   operation: { method: "POST", path: "/v71/payments", type: "application/json", body: '{"amount":{"value":100,"currency":"EUR"},"reference":"r_1"}' },
   key: { header: "Idempotency-Key", max: 64 },
@@ -31,6 +31,9 @@ export const adyen: Contract = {
     said(DOC, "the key is echoed", replay.echoesKey()),
     said(DOC, "keys are kept for 7 days", replay.expires(7 * DAY)),
     said(DOC, "without a key every request runs", key.missingPasses()),
+    said(DOC, "a key on GET changes nothing", key.ignoredOn({ method: "GET", path: "/v71/payments" })),
+    said(DOC, "a key on DELETE changes nothing", key.ignoredOn({ method: "DELETE", path: "/v71/payments" })),
+    said(DOC, "a key on PUT changes nothing", key.ignoredOn({ method: "PUT", path: "/v71/payments", body: "{}" })),
     choice("a running request says when to come back", running.runningRetryAfter()),
     choice("keys belong to a credential", scope.otherCaller()),
     choice("a result of 422 is kept", outcome.stores(422)),

@@ -47,7 +47,8 @@ export const iceberg: Contract = {
         if (!(Date.parse(date) > Date.now())) throw new Unlike("a date to come", date);
       },
     }),
-    choice("a request whose key still runs: 503, which clients retry, and not 409, a commit that failed", running.refusedWhileRunning(busy)),
+    choice("a duplicate of a running request waits for its answer", running.waits()),
+    choice("after its wait it gets 503: its clients take 409 for a conflict of commits", running.refusedWhileRunning(busy)),
     choice("keys belong to a credential", scope.otherCaller()),
     choice("without a key every request runs", key.missingPasses()),
     choice("replays are marked", replay.marksReplays()),

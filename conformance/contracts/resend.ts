@@ -4,7 +4,7 @@ import * as outcome from "../checks/outcome.ts";
 import * as replay from "../checks/replay.ts";
 import * as running from "../checks/running.ts";
 import * as scope from "../checks/scope.ts";
-import { choice, said } from "../contract.ts";
+import { choice, example, said } from "../contract.ts";
 import type { Contract } from "../contract.ts";
 import { DAY, faithful, heldUnknown, MARKER, strictKey } from "./usual.ts";
 
@@ -16,7 +16,7 @@ const email = { method: "POST", path: "/emails", type: "application/json", body:
 
 export const resend: Contract = {
   name: "resend",
-  document: "Resend: idempotency keys",
+  document: "https://resend.com/docs/dashboard/emails/idempotency-keys",
   guards: ["POST /emails", "POST /emails/batch"],
   operation: email,
   key: { header: "Idempotency-Key", max: 256, refused: invalid },
@@ -30,6 +30,7 @@ export const resend: Contract = {
     said(DOC, "batches take keys too", key.guards({ ...email, path: "/emails/batch" })),
     said(DOC, "50 requests at once send one e-mail", replay.oneOf50()),
     said(DOC, "a key of one character works", key.accepts("shortest", "k")),
+    example(DOC, "welcome-user/123456789 is a key", key.accepts("slash", "welcome-user/123456789")),
     said(DOC, "keys of 256 characters work", key.longestKey()),
     said(DOC, "keys of 257 characters: 400 invalid_idempotency_key", key.tooLongKey(256, invalid)),
     said(DOC, "an empty key: 400 invalid_idempotency_key", key.emptyKey()),

@@ -58,7 +58,7 @@ export const semarize: Contract = {
     choice("keys of 256 characters are refused", key.tooLongKey(255)),
     choice("keys that differ in case are two keys", key.caseMatters()),
     choice("a duplicate of a running creation waits for its answer", running.waits()),
-    choice("a client may choose not to wait", running.prefersWait()),
+    choice("a client may choose how long it waits", running.prefersWait()),
     choice("after its wait a duplicate gets 503, which its clients retry, and not 409, which they do not", running.refusedWhileRunning(busy)),
     choice("that 503 says when to come back in Retry-After", running.runningRetryAfter()),
     choice("and in retry_after_seconds", running.runningRetryAfter("/retry_after_seconds")),

@@ -4,7 +4,7 @@ import * as outcome from "../checks/outcome.ts";
 import * as replay from "../checks/replay.ts";
 import * as running from "../checks/running.ts";
 import * as scope from "../checks/scope.ts";
-import { choice, said } from "../contract.ts";
+import { choice, example, said } from "../contract.ts";
 import type { Contract } from "../contract.ts";
 import { DAY, faithful, heldUnknown, MARKER, storesAll, strictKey } from "./usual.ts";
 
@@ -15,7 +15,7 @@ const form = { method: "POST", path: "/v1/charges", type: "application/x-www-for
 
 export const stripe: Contract = {
   name: "stripe",
-  document: "Stripe API v1: idempotent requests, error codes",
+  document: "https://docs.stripe.com/api/idempotent_requests, for API v1",
   guards: ["POST /v1/*"],
   operation: form,
   key: { header: "Idempotency-Key", max: 255 },
@@ -27,6 +27,10 @@ export const stripe: Contract = {
     said(DOC, "the first request under a key is executed, and its answer arrives as it is", replay.firstAnswer(200)),
     said(DOC, "a retry gets status and body of the first one", replay.replays(200)),
     said(DOC, "all POST requests take keys", key.guards({ method: "POST", path: "/v1/customers", type: form.type, body: "name=Jenny" })),
+    example(DOC, "the curl call with its key and its form", {
+      id: "curl",
+      run: (bench) => key.once(bench, { operation: { method: "POST", path: "/v1/customers", type: form.type, body: "description=My First Test Customer (created for API docs at https://docs.stripe.com/api)" }, key: "KG5LxwFBepaKHyUD" }),
+    }),
     said(DOC, "a key on GET changes nothing", key.ignoredOn({ method: "GET", path: "/v1/charges" })),
     said(DOC, "a key on DELETE changes nothing", key.ignoredOn({ method: "DELETE", path: "/v1/customers/cus_1" })),
     said(DOC, "keys of 255 characters work", key.longestKey()),

@@ -78,7 +78,7 @@ export const surveycoder: Contract = {
     said(PATTERN, "four attempts at the same time charge once", replay.oneOf50()),
     said(PATTERN, "after a network error, the retry gets the answer of the first attempt", replay.lostAnswer()),
     choice("a duplicate of a running request waits for its answer", running.waits()),
-    choice("a client may choose not to wait", running.prefersWait()),
+    choice("a client may choose how long it waits", running.prefersWait()),
     choice("after its wait it gets 503 SERVICE_UNAVAILABLE, which its clients retry, and a later retry gets the answer", running.refusedWhileRunning(busy)),
     choice("with Retry-After", running.runningRetryAfter()),
     choice("while a request runs, another body is refused as reuse", running.otherWhileRunning("mismatch", { status: 400, ...reused })),
