@@ -23,6 +23,11 @@ export function table(contract: Contract, results: readonly Result[], colour: bo
   }
   const counts = count(results);
   lines.push("", `${results.length} rules: ${VERDICTS.map((verdict) => `${counts[verdict]} ${verdict}`).join(", ")}`);
+  // Then most other rows fail too, and none of them says why.
+  const retried = results.find(({ row }) => row.id === "replays");
+  if (retried !== undefined && retried.verdict !== "pass") {
+    lines.push(`Not even a plain retry was recognised: does the server guard ${contract.guards.join(" and ")}, with the key in ${contract.key.header}?`);
+  }
   const text = lines.join("\n");
   return colour ? text : stripVTControlCharacters(text);
 }

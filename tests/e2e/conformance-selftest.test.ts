@@ -126,6 +126,8 @@ test("the table says what was expected and what was seen, and counts; so does th
   assert.match(text, /\nfail {9}a first response of 500 releases the claim {2}\[Retry behavior\]\n {13}expected the origin's answer with 201\n {13}seen {5}500 \{/);
   assert.match(text, /\nfail .*\n.*\n.*\npass/);
   assert.match(text, new RegExp(`\\n${results.length} rules: ${results.length - 5} pass, 5 fail, 0 differs, 0 not offered$`));
+  const unguarded = table(speechify, results.map((each) => (each.row.id === "replays" ? { ...each, verdict: "fail" } : each)), false);
+  assert.match(unguarded, /\nNot even a plain retry was recognised: does the server guard POST \/v1\/agents\/outbound-calls and .*, with the key in Idempotency-Key\?$/);
   const parsed = JSON.parse(machine(speechify, results)) as { counts: unknown; rules: { id: string; verdict: string; seen?: string }[] };
   assert.deepEqual(parsed.counts, { pass: results.length - 5, fail: 5, differs: 0, "not offered": 0 });
   assert.match(parsed.rules.find(({ id }) => id === "releases-500")?.seen ?? "", /^500 /);
