@@ -325,6 +325,20 @@ fn rule_8_10_a_pointer_is_read_by_rfc_6901() {
             "{pointer} {body}"
         );
     }
+    const DEEP: &str = "request = \"json\"\npointer = \"/**/a\"\nhas = [\"x\"]";
+    for (body, matches) in [
+        (r#"{"a":"x"}"#, true),
+        (r#"[{"b":{"c":[{"a":["y","x"]}]}}]"#, true),
+        (r#"{"a":{"a":"y"},"b":{"a":"x"}}"#, true),
+        (r#"{"a":{"b":"x"}}"#, true),
+        (r#"{"b":"x","c":["x"],"a":"y"}"#, false),
+    ] {
+        assert_eq!(
+            of_request(DEEP, "http://h/", &[JSON], body.as_bytes()),
+            matches,
+            "{body}"
+        );
+    }
     const THERE: &str = "request = \"json\"\npointer = \"/a\"";
     for (body, matches) in [
         (r#"{"a":null}"#, true),
