@@ -12,8 +12,8 @@ await runMain(async () => {
   const deny = ["--", "-D", "warnings"];
   const bundle = mkdtempSync(join(tmpdir(), "reprise-bundle-"));
   const checks = [
-    ["cargo", ["fmt", "--check"]],
-    ["cargo", ["clippy", "--quiet", "--all-targets", ...deny]],
+    ["cargo", ["fmt", "--all", "--check"]],
+    ["cargo", ["clippy", "--quiet", "--workspace", "--all-targets", ...deny]],
     ["cargo", ["clippy", "--quiet", "--target", "wasm32-unknown-unknown", ...deny], wasmEnv],
     ["tsc", ["--noEmit", "-p", "tests/e2e"]],
     ["tsc", ["--noEmit", "-p", "conformance"]],

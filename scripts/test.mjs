@@ -1,5 +1,5 @@
-// `npm test`: the native tests of the crate, then the end-to-end tests on the built Worker.
-//   npm test -- --rust     only the first        npm test -- --e2e    only the second
+// `npm test`: the native tests of the crate, the model checker of its protocol, then the end-to-end tests on the built Worker.
+//   npm test -- --rust     without the last      npm test -- --e2e    only the last
 //   npm test -- <filter>   only tests with this in their name
 // Its last line is `N passed, N failed`.
 
@@ -15,7 +15,7 @@ import { requireCargo } from "./setup/rust.mjs";
 await runMain(async () => {
   const { rust, e2e, filter } = readArgs();
   const suites = [];
-  if (rust || !e2e) suites.push(rustTests);
+  if (rust || !e2e) suites.push(rustTests, modelTests);
   if (e2e || !rust) suites.push(endToEndTests);
 
   const total = { passed: 0, failed: 0 };
@@ -45,11 +45,20 @@ function failure(error) {
   return { passed: 0, failed: 1 };
 }
 
-async function rustTests(filter) {
+function rustTests(filter) {
+  return cargoTest(filter ? [filter] : []);
+}
+
+/** docs/proof.md. What it prints is a part of the result: how many states there are, and how each defect was found. */
+function modelTests(filter) {
+  return cargoTest(["--package", "reprise-model", ...(filter ? [filter] : []), "--", "--nocapture"]);
+}
+
+async function cargoTest(args) {
   await requireCargo();
   const total = { passed: 0, failed: 0 };
   const colour = process.stdout.isTTY ? "always" : "auto";
-  const code = await show("cargo", ["test", "--no-fail-fast", ...(filter ? [filter] : [])], {
+  const code = await show("cargo", ["test", "--no-fail-fast", ...args], {
     env: { ...process.env, CARGO_TERM_COLOR: process.env.CARGO_TERM_COLOR ?? colour },
     onLine: (line) => {
       const result = stripVTControlCharacters(line).match(/^test result: \w+\. (\d+) passed; (\d+) failed;/);
