@@ -54,5 +54,5 @@ function callLine(call: Call): [number, string] {
 
 function executionLine(each: Execution): [number, string] {
   const answer = each.end === null ? each.how : `${each.how} ${each.status} ${each.digest} at ${each.end.toFixed(1)}`;
-  return [each.start, `    run ${each.run} of call ${each.call} (${each.print}, attempt ${each.attempt.slice(0, 8)}): ${answer}`];
+  return [each.start, `    run ${each.run} of call ${each.call} (${each.print ?? "not whole"}, attempt ${each.attempt.slice(0, 8)}): ${answer}`];
 }

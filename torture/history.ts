@@ -54,7 +54,8 @@ export interface Execution {
   readonly attempt: string;
   readonly caller: string;
   readonly key: string;
-  readonly print: string;
+  /** `null`: the body broke off, so that nobody can say. It counts all the same. */
+  readonly print: string | null;
   /** When its head was read. */
   readonly start: number;
   /** Before its last byte was written; `null`: it never wrote it. */

@@ -51,6 +51,8 @@ export interface TortureOrigin {
   readonly url: string;
   /** Executions that have not ended. */
   readonly busy: number;
+  /** Resolves when the next answer has been given whole. */
+  answers(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -70,6 +72,7 @@ export async function startTortureOrigin({ seed, recorder, host = "127.0.0.1", p
   const closing = new AbortController();
   let runs = 0;
   let busy = 0;
+  let answered = Promise.withResolvers<void>();
 
   const server = http.createServer((request, response) => {
     runs += 1;
@@ -83,6 +86,9 @@ export async function startTortureOrigin({ seed, recorder, host = "127.0.0.1", p
     void ended.then((line) => {
       recorder.add(line);
       busy -= 1;
+      if (line.how !== "answered") return;
+      answered.resolve();
+      answered = Promise.withResolvers();
     });
   });
   // The runtime pools its connections: whoever closes an idle one here would make a request fail that never arrived.
@@ -101,6 +107,7 @@ export async function startTortureOrigin({ seed, recorder, host = "127.0.0.1", p
     get busy() {
       return busy;
     },
+    answers: () => answered.promise,
     async close() {
       closing.abort();
       const closed = new Promise((resolve) => server.close(resolve));
@@ -130,7 +137,7 @@ class Ongoing {
     let ending: Pick<Execution, "how" | "end" | "status" | "digest" | "size">;
     try {
       await pause(plan.delay, undefined, { signal: closing });
-      ending = await this.#end(plan);
+      ending = print === null ? nothing("cut") : await this.#end(plan);
     } catch {
       ending = nothing("cut");
     }
@@ -148,13 +155,14 @@ class Ongoing {
     };
   }
 
-  async #print(): Promise<string> {
+  /** `null`: the other side died while it sent. */
+  async #print(): Promise<string | null> {
     try {
       const pieces: Buffer[] = [];
       for await (const piece of this.#request) pieces.push(piece as Buffer);
       return String((JSON.parse(Buffer.concat(pieces).toString()) as { print?: unknown }).print);
     } catch {
-      return "not whole";
+      return null;
     }
   }
 

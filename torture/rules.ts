@@ -23,7 +23,7 @@ export function breaches(claim: ClaimHistory, runs: Runs, history: History): Bre
 function strayed(execution: Execution, calls: ReadonlyMap<number, Call>): Breach[] {
   const call = calls.get(execution.call);
   if (call === undefined) return [{ rule: "execution-of-no-call", detail: `run ${execution.run} belongs to no call of this caller and key` }];
-  if (call.print === execution.print) return [];
+  if (execution.print === null || call.print === execution.print) return [];
   return [{ rule: "execution-of-no-call", detail: `run ${execution.run} executed ${execution.print}, call ${call.id} asked for ${call.print}` }];
 }
 

@@ -22,6 +22,9 @@ const LEASE_S = 12;
 /** What the contract `ietf` releases (contracts/ietf.toml). */
 export const RELEASED = [401, 403, 408, 425, 429, 501, 503] as const;
 
+/** Within this time of the origin's answer, it is recorded and reaches its client. */
+const BEHIND_ANSWER_MS = 12;
+
 /** The last look asks for this many claims at most. */
 const LAST_LOOK = 5_000;
 
@@ -77,7 +80,7 @@ async function drive(options: Options, host: Host, origin: TortureOrigin, record
   const workload = new Workload({ seed, clients, keys, recorder, target: host.target, ready: () => host.ready });
   try {
     const clock = new AbortController();
-    const killing = host.killAtRandom(options.target === undefined ? options.kills : 0, seconds, new Random(seed, "kills"), clock.signal);
+    const killing = host.killAtRandom(options.target === undefined ? options.kills : 0, seconds, new Random(seed, "kills"), () => origin.answers(), clock.signal);
     const work = workload.run();
     // A client that fails is a broken harness: end at once.
     await Promise.race([workload.lasts(seconds, options.calls ?? 0), work, killing.then(() => new Promise(() => {}))]);
@@ -111,8 +114,11 @@ class Host {
     this.#recorder = recorder;
   }
 
-  /** `kills` times in `seconds`, each at a random moment of its part of the time. */
-  async killAtRandom(kills: number, seconds: number, random: Random, over: AbortSignal): Promise<void> {
+  /**
+   * `kills` times in `seconds`, each at a random moment of its part of the time; every other one right behind an answer of the
+   * origin, where most is to be lost.
+   */
+  async killAtRandom(kills: number, seconds: number, random: Random, answers: () => Promise<void>, over: AbortSignal): Promise<void> {
     const began = performance.now();
     for (let i = 0; i < kills; i++) {
       const at = began + ((i + random.next()) * seconds * 1000) / kills;
@@ -120,6 +126,10 @@ class Host {
         await pause(Math.max(0, at - performance.now()), undefined, { signal: over });
       } catch {
         return;
+      }
+      if (i % 2 === 1) {
+        await Promise.race([answers(), pause(1000)]);
+        await pause(random.between(1, BEHIND_ANSWER_MS));
       }
       await this.#killAndRestart();
     }

@@ -103,6 +103,7 @@ const GOOD: readonly [what: string, ...lines: Line[]][] = [
     call(3, 2, 40, { class: "fresh", run: 2, print: "p1" }), execution(2, 3, 22, 30, { print: "p1" }), refused(4, 41, 42, "mismatch", "key-reused")],
   ["a release that was not confirmed (rule 7.6)", call(1, 0, 20, { class: "fresh", run: 1, status: 503 }), execution(1, 1, 3, 9, { status: 503 }), refused(2, 30, 40, "running", "request-in-progress"), refused(3, 1100, 1101, "unknown", "outcome-unknown")],
   ["killed at the origin: running, then unknown", call(1, 0, null, {}), execution(1, 1, 3, null, { how: "cut" }), KILL, refused(2, 20, 30, "running", "request-in-progress"), refused(3, 1100, 1110, "unknown", "outcome-unknown")],
+  ["killed while it sent to the origin", call(1, 0, null, {}), execution(1, 1, 3, null, { print: null, how: "cut" }), KILL, refused(2, 20, 30, "running", "request-in-progress")],
   ["killed before the origin: running, then unknown", call(1, 0, null, {}), KILL, refused(2, 20, 30, "running", "request-in-progress"), refused(3, 1100, 1110, "unknown", "outcome-unknown")],
   ["killed before anything: a later call is the first", call(1, 0, null, {}), KILL, call(2, 20, 30, { class: "fresh", run: 1 }), execution(1, 2, 23, 26)],
   ["killed after the answer was kept: a replay", call(1, 0, null, {}), execution(1, 1, 3, 6), KILL, call(2, 20, 30, { class: "replayed", run: 1 })],
