@@ -2,6 +2,7 @@
 // nothing in ours. docs/reference/torture.md lists the rules.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { check } from "../../torture/checker.ts";
 import { figures, story } from "../../torture/figures.ts";
@@ -88,6 +89,13 @@ const BROKEN: readonly [rule: string, ...lines: Line[]][] = [
 for (const [index, [rule, ...lines]] of BROKEN.entries()) {
   test(`the checker finds ${rule} (history ${index + 1})`, () => assert.deepEqual(rules(...lines), [rule]));
 }
+
+test("every rule of the reference page has a history that breaks it, and the other way round", () => {
+  const page = readFileSync(new URL("../../docs/reference/torture.md", import.meta.url), "utf8");
+  const [, table = ""] = page.split("| rule | broken when |");
+  const listed = table.split("\n\n")[0]?.split("\n").flatMap((row) => [...(row.split(" | ")[0] ?? "").matchAll(/`([a-z-]+)`/g)].map(([, rule]) => rule));
+  assert.deepEqual([...new Set(listed)].sort(), [...new Set(BROKEN.map(([rule]) => rule))].sort());
+});
 
 const held = execution(1, 1, 3, null);
 const GOOD: readonly [what: string, ...lines: Line[]][] = [
