@@ -24,7 +24,10 @@ export class Gateway {
         { type: "CompiledWasm", include: ["**/*.wasm"] },
       ],
       compatibilityDate: COMPATIBILITY_DATE,
-      durableObjects: { LEDGER: { className: "Ledger", useSQLite: true } },
+      durableObjects: {
+        LEDGER: { className: "Ledger", useSQLite: true },
+        RUNNER: { className: "Runner", useSQLite: true },
+      },
       kvNamespaces: ["RESPONSES"],
       bindings: vars,
       defaultPersistRoot: state,

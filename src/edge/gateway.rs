@@ -3,12 +3,11 @@
 use super::body::{self, Read};
 use super::log::Line;
 use super::settings::{self, Settings};
-use super::work::Work;
+use super::work::{Place, Work};
 use super::{clock, convert, health, pass};
 use crate::protocol::claim::AttemptId;
 use crate::protocol::decision::{self, Decision, Guarded};
 use crate::protocol::exchange::Exchange;
-use crate::protocol::fingerprint::{Contents, Fingerprint};
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::request::{Body, Inbound};
 use futures_channel::oneshot;
@@ -92,31 +91,19 @@ async fn guard(
     guarded: Guarded<'static>,
 ) -> Result<Response, JsValue> {
     let attempt = AttemptId::new(clock::random());
-    let line = Line::new(
-        &guarded.route.name,
-        &exchange,
-        Some(guarded.claim),
-        Some(attempt),
-    );
     let body = match read_body(raw, &request, settings.policy.limits.request_body).await {
         Ok(body) => body,
-        Err(refusal) => return line.refuse(&refusal, Some(guarded.contract), &exchange),
+        Err(refusal) => {
+            let (claim, contract) = (guarded.claim, guarded.contract);
+            let line = Line::new(&guarded.route.name, &exchange, Some(claim), Some(attempt));
+            return line.refuse(&refusal, Some(contract), &exchange);
+        }
     };
-    let contents = Contents::of(&guarded.contract.fingerprint, &request, &body);
-    let fingerprint = Fingerprint::with(&guarded.contract.fingerprint, &request, &contents);
+    let place = Place::Worker;
+    let work = Work::new(
+        settings, env, place, request, exchange, body, guarded, attempt,
+    );
     let (reply, answer) = oneshot::channel();
-    let work = Work {
-        settings,
-        env,
-        request,
-        exchange,
-        body,
-        guarded,
-        contents,
-        fingerprint,
-        attempt,
-        line,
-    };
     // Handed over before it is first polled: a client that goes away drops this handler, and not the work (rule 6.6).
     context.wait_until(work.run(reply));
     answer

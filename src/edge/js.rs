@@ -26,6 +26,25 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub fn get(this: &KvNamespace, name: &str, kind: &str) -> Result<Promise, JsValue>;
 
+    /// A Durable Object namespace. `worker` reads an answer of an object into Wasm and writes it out again.
+    pub type ObjectNamespace;
+
+    #[wasm_bindgen(method, catch, js_name = newUniqueId)]
+    pub fn new_unique_id(this: &ObjectNamespace) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn get(this: &ObjectNamespace, id: &JsValue) -> Result<ObjectStub, JsValue>;
+
+    /// One Durable Object, seen from outside.
+    pub type ObjectStub;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn fetch(
+        this: &ObjectStub,
+        url: &str,
+        init: &web_sys::RequestInit,
+    ) -> Result<Promise, JsValue>;
+
     /// Both ends of one of the runtime's own pipes.
     pub type Pipe;
 

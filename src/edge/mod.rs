@@ -13,6 +13,7 @@ mod origin;
 mod pass;
 mod responses;
 mod rest;
+mod runner;
 mod settings;
 mod shard;
 mod waiting;

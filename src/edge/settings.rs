@@ -1,8 +1,9 @@
 //! The policy in force: read once per isolate, and never changed.
 
+use super::runner;
 use crate::protocol::compiled;
 use crate::protocol::digest::{PartsHasher, hex};
-use crate::protocol::policy::Policy;
+use crate::protocol::policy::{Dispatch, Policy, Route};
 use std::sync::OnceLock;
 use worker::Env;
 
@@ -39,6 +40,16 @@ fn read(env: &Env) -> Result<Settings, Invalid> {
     let origin = variable("ORIGIN");
     if let Some(url) = &origin {
         policy.origin = url.parse().map_err(|why| format!("ORIGIN: {why}"))?;
+    }
+    let detached = |route: &&Route| route.dispatch == Dispatch::Detached;
+    if let Some(route) = policy.routes.iter().find(detached)
+        && !runner::is_bound(env)
+    {
+        return Err(format!(
+            "{label}: routes: {:?} has dispatch = \"detached\", which needs the Durable Object binding {}; add it to wrangler.toml",
+            route.name,
+            runner::BINDING
+        ));
     }
     let mut hasher = PartsHasher::new("reprise/settings/1");
     hasher.part("version", Some(env!("CARGO_PKG_VERSION").as_bytes()));

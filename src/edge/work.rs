@@ -9,6 +9,7 @@ use super::clock;
 use super::convert::{self, Payload};
 use super::log::{Line, elapsed};
 use super::responses::Responses;
+use super::runner;
 use super::settings::Settings;
 use super::shard::{Shard, Unavailable};
 use crate::protocol::claim::{AttemptId, Begin};
@@ -17,9 +18,10 @@ use crate::protocol::decision::Guarded;
 use crate::protocol::exchange::Exchange;
 use crate::protocol::fingerprint::sketch::{differences, sketch};
 use crate::protocol::fingerprint::{Contents, Fingerprint};
-use crate::protocol::policy::KvMode;
+use crate::protocol::handover::Handover;
+use crate::protocol::policy::{Dispatch, KvMode};
 use crate::protocol::prefer;
-use crate::protocol::record::{Place, Record};
+use crate::protocol::record::{self, Record};
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::replay::{self, Head, Status};
 use crate::protocol::request::{Body, Inbound};
@@ -35,25 +37,71 @@ pub type Reply = oneshot::Sender<Result<Response, JsValue>>;
 
 /// Everything that a guarded request needs, owned: it must outlive its handler.
 pub struct Work {
-    pub settings: &'static Settings,
-    pub env: Env,
-    pub request: Inbound,
-    pub exchange: Exchange,
-    pub body: Body,
-    pub guarded: Guarded<'static>,
-    pub contents: Contents,
-    pub fingerprint: Fingerprint,
-    pub attempt: AttemptId,
-    pub line: Line,
+    settings: &'static Settings,
+    env: Env,
+    place: Place,
+    request: Inbound,
+    exchange: Exchange,
+    body: Body,
+    guarded: Guarded<'static>,
+    contents: Contents,
+    fingerprint: Fingerprint,
+    attempt: AttemptId,
+    line: Line,
+}
+
+/// Where the work is done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In the Worker that took the request.
+    Worker,
+    /// In an object of its own (rule 6.8).
+    Runner,
 }
 
 impl Work {
+    /// The work of `attempt` for a request that was read whole.
+    #[allow(clippy::too_many_arguments)] // each is a field, moved here once
+    pub fn new(
+        settings: &'static Settings,
+        env: Env,
+        place: Place,
+        request: Inbound,
+        exchange: Exchange,
+        body: Body,
+        guarded: Guarded<'static>,
+        attempt: AttemptId,
+    ) -> Self {
+        let rules = &guarded.contract.fingerprint;
+        let contents = Contents::of(rules, &request, &body);
+        Self {
+            fingerprint: Fingerprint::with(rules, &request, &contents),
+            line: Line::new(
+                &guarded.route.name,
+                &exchange,
+                Some(guarded.claim),
+                Some(attempt),
+            ),
+            settings,
+            env,
+            place,
+            request,
+            exchange,
+            body,
+            guarded,
+            contents,
+            attempt,
+        }
+    }
+
     /// Runs, and answers into `reply`.
     pub async fn run(mut self, reply: Reply) {
         let (wait_ms, granted_s) =
             prefer::wait_ms(&self.guarded.contract.running, &self.request.headers);
         let asked = self.question(wait_ms);
         match self.begin(&asked, granted_s).await {
+            // The permit is not spent here: the object begins as this very attempt, and gets this very permit (rule 5.4).
+            Ok(Verdict::Execute(_)) if self.is_handed_over() => self.hand_over(reply).await,
             Ok(Verdict::Execute(permit)) => self.execute(permit, reply).await,
             Ok(known) => {
                 let answer = match self.vouch().await {
@@ -65,6 +113,33 @@ impl Work {
             Err(Unavailable) => self.without_ledger(&asked, reply).await,
         }
         self.line.write();
+    }
+
+    fn is_handed_over(&self) -> bool {
+        self.place == Place::Worker && self.guarded.route.dispatch == Dispatch::Detached
+    }
+
+    async fn hand_over(&mut self, reply: Reply) {
+        let handover = Handover {
+            attempt: self.attempt,
+            exchange: self.exchange.id.clone(),
+            request: self.request.clone(),
+            body: std::mem::replace(&mut self.body, Body::Absent),
+        };
+        let started = clock::now();
+        let answer = match runner::run(&self.env, &handover).await {
+            Ok(answer) => {
+                self.line.outcome = "detached";
+                self.line.status = answer.status();
+                Ok(answer)
+            }
+            Err(error) => {
+                worker::console_error!("the runner was lost: {error:?}");
+                self.refusal(&out_of_sight())
+            }
+        };
+        self.line.origin_ms = elapsed(started);
+        let _ = reply.send(answer);
     }
 
     /// What the ledger is asked.
@@ -200,7 +275,7 @@ impl Work {
 
     /// The body of `record`; `None` where KV does not give it.
     async fn stored_body(&mut self, record: &Record) -> Option<Payload> {
-        if let Place::Inline(bytes) = &record.body {
+        if let record::Place::Inline(bytes) = &record.body {
             return Some(Payload::from(bytes.as_slice()));
         }
         let started = clock::now();
@@ -238,6 +313,13 @@ impl Work {
     fn shard(&self) -> Shard<'_> {
         Shard::of(&self.env, &self.settings.policy.ledger, self.guarded.claim)
     }
+}
+
+fn out_of_sight() -> Refusal {
+    Refusal::new(
+        Code::RequestInProgress,
+        "The operation was handed over to run by itself, and is out of sight. Retry with the same key: you will get its answer, or learn that its outcome is unknown.",
+    )
 }
 
 fn replay_unavailable(record: &Record) -> Refusal {

@@ -1,9 +1,10 @@
 //! What arrives: the head of a request, and its body.
 
 use super::headers::Headers;
+use serde::{Deserialize, Serialize};
 
 /// The head of a request, as it came.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inbound {
     /// The method, in upper case.
     pub method: String,
@@ -77,12 +78,12 @@ impl Inbound {
 }
 
 /// The body of a request. No body and an empty body are different (rule 4.7).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
     /// The request has none.
     Absent,
     /// The whole body.
-    Bytes(Vec<u8>),
+    Bytes(#[serde(with = "serde_bytes")] Vec<u8>),
 }
 
 fn canonical_host(scheme: &str, host: &str) -> String {

@@ -42,7 +42,7 @@ export interface GatewayOptions {
   /** More variables. */
   vars?: Record<string, string>;
   /** Bindings that this gateway shall not have. */
-  without?: readonly ("LEDGER" | "RESPONSES")[];
+  without?: readonly ("LEDGER" | "RESPONSES" | "RUNNER")[];
   /** Let the test read and change the ledger's rows (see inspected.js). */
   inspect?: boolean;
   /** Let the test make the ledger and KV fail (see faulty.js); the rows can be read and changed too. */
@@ -245,7 +245,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     ...script(options),
     compatibilityDate: COMPATIBILITY_DATE,
     bindings: vars,
-    durableObjects: without.has("LEDGER") ? {} : { LEDGER: { className: "Ledger", useSQLite: true } },
+    durableObjects: {
+      ...(without.has("LEDGER") ? {} : { LEDGER: { className: "Ledger", useSQLite: true } }),
+      ...(without.has("RUNNER") ? {} : { RUNNER: { className: "Runner", useSQLite: true } }),
+    },
     kvNamespaces: without.has("RESPONSES") ? [] : ["RESPONSES"],
     defaultPersistRoot: state,
     host: "127.0.0.1",

@@ -131,10 +131,21 @@ pub struct Call<'a> {
     pub lease: Located<'a, i64>,
 }
 
-/// Reads `[call]`, of the policy or of a route over the policy's.
-pub fn call<'a>(call: &Section<'a>) -> Call<'a> {
-    // The platform cuts a call off at 100 s without naming a reason; the own deadline must come first.
-    let deadline = call.number("deadline_seconds", 1..=95, "a whole number of seconds", 60);
+/// The longest deadline of a call that the Worker makes, seconds. The platform cuts a call off at 100 s without naming a
+/// reason; the own deadline must come first.
+pub const LONGEST_CALL: i64 = 95;
+
+/// That of a detached one. The platform keeps an object for 15 minutes while it waits; the attempt must be settled within.
+pub const LONGEST_DETACHED_CALL: i64 = 870;
+
+/// Reads `[call]`, of the policy or of a route over the policy's. No deadline is over `longest` seconds.
+pub fn call<'a>(call: &Section<'a>, longest: i64) -> Call<'a> {
+    let deadline = call.number(
+        "deadline_seconds",
+        1..=longest,
+        "a whole number of seconds",
+        60,
+    );
     // Within the margin the attempt still has to be settled.
     let lease = call.number("lease_seconds", 11..=3600, "a whole number of seconds", 90);
     if lease.value < deadline.value + 10 {

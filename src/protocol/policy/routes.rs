@@ -4,7 +4,7 @@ use super::super::contract::{
     CONTRACT_FIELDS, Contract, Layer, Located, Report, Section, Source, contract_label, nearest,
     one_of, read as read_contract, read_source,
 };
-use super::limits::{Call, call};
+use super::limits::{Call, LONGEST_CALL, LONGEST_DETACHED_CALL, call};
 use super::template::Template;
 
 /// One route: which requests, under which contract.
@@ -31,8 +31,10 @@ pub struct Route {
 /// What makes the call to the origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dispatch {
-    /// The Worker that took the request.
+    /// The Worker that took the request. It goes on for 30 s at most once its client has gone (platform limit).
     Worker,
+    /// An object of its own, which goes on without its client (rule 6.8).
+    Detached,
 }
 
 /// How a first answer reaches its client.
@@ -90,7 +92,7 @@ pub fn read(
         );
     }
     // The policy's own [call] is checked even where every route overrides it.
-    call(&top.table("call"));
+    call(&top.table("call"), LONGEST_CALL);
     let named = load(&layers, contracts, report);
     let mut names: Vec<&str> = contracts.iter().map(|(name, _)| *name).collect();
     names.push(NONE);
@@ -148,22 +150,26 @@ fn load<'t>(
 
 fn route(own: &Section<'_>, layer: Layer<'_>, shelf: &Shelf<'_>) -> Option<Route> {
     own.allow(&["match", "contract", "call"]);
-    let dispatch = [("worker", Dispatch::Worker)];
+    let dispatch = [
+        ("worker", Dispatch::Worker),
+        ("detached", Dispatch::Detached),
+    ];
     let deliver = [("buffered", Deliver::Buffered)];
-    let detached = [(
-        "detached",
-        "a call that outlives its client by more than 30 s",
-    )];
     let streaming = [(
         "streaming",
         "an answer that reaches its client while it is still being recorded",
     )];
-    let dispatch = own.choice("dispatch", Dispatch::Worker, &dispatch, &detached);
+    let dispatch = own.choice("dispatch", Dispatch::Worker, &dispatch, &[]);
     let deliver = own.choice("deliver", Deliver::Buffered, &deliver, &streaming);
     own.allow(&CONTRACT_FIELDS);
     let matching = matching(own);
     let contract = contract(own, layer, shelf)?;
-    let Call { deadline, lease } = call(&over(layer, shelf.policy, shelf.report).table("call"));
+    let longest = match dispatch {
+        Dispatch::Worker => LONGEST_CALL,
+        Dispatch::Detached => LONGEST_DETACHED_CALL,
+    };
+    let table = over(layer, shelf.policy, shelf.report).table("call");
+    let Call { deadline, lease } = call(&table, longest);
     let (text, methods, template) = matching?;
     let methods = match &contract {
         Some(contract) => covered(own, &text, methods, contract),

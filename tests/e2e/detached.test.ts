@@ -1,0 +1,84 @@
+// `dispatch = "detached"`: the call runs in an object of its own (docs/protocol.md rule 6.8).
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { assertFresh, assertRefusal, assertReplay } from "./expect.ts";
+import { startGateway } from "./gateway.ts";
+import type { Gateway } from "./gateway.ts";
+import { barrier, eventually } from "./guard.ts";
+import { startOrigin } from "./origin.ts";
+import type { Origin } from "./origin.ts";
+import { policy } from "./policy.ts";
+
+let origin: Origin;
+let gateway: Gateway;
+
+const detached = { match: "POST /v1/*", rules: 'dispatch = "detached"\ncall = { deadline_seconds = 600, lease_seconds = 660 }' };
+
+before(async () => {
+  origin = await startOrigin();
+  gateway = await startGateway({ policy: policy(origin.url, detached) });
+});
+
+after(async () => {
+  await gateway.close();
+  await origin.close();
+});
+
+test("rule_6_8 the object answers as the Worker would: first answer, replay, mismatch, bodies of every kind", async () => {
+  for (const body of ["{}", "", new Uint8Array([0, 255, 128, 10])]) {
+    const answer = Buffer.from([1, 0, 254, 13, 10]);
+    const place = origin.place((_, response) => response.writeHead(201, { "X-Order": "7", "Set-Cookie": ["a=1", "b=2"] }).end(answer));
+    const key = gateway.key();
+    const first = await gateway.post(place.path, key, body);
+    assertFresh(first);
+    assert.deepEqual(first.body, answer);
+    assert.deepEqual(first.lines("set-cookie"), ["a=1", "b=2"]);
+    assertReplay(await gateway.post(place.path, key, body), first, ["set-cookie"]);
+    assertRefusal(await gateway.post(place.path, key, '{"other":1}'), 422, "key-reused");
+    const arrival = await place.arrived(1);
+    assert.deepEqual(arrival.body, Buffer.from(body));
+    assert.equal(arrival.header("idempotency-key"), key);
+    assert.equal(place.count, 1);
+  }
+});
+
+test("edge_079 rule_6_8 a client that leaves at once finds the answer when it comes back", async () => {
+  const gate = barrier();
+  const place = origin.place(async (_, response) => {
+    await gate.opened;
+    response.writeHead(201).end("done at last");
+  });
+  const key = gateway.key();
+  const wire = await gateway.connect();
+  wire.request({ method: "POST", path: place.path, headers: [`Idempotency-Key: ${key}`, "Content-Type: application/json"], body: "{}" });
+  await place.arrived(1);
+  wire.reset();
+  assertRefusal(await gateway.post(place.path, key), 409, "request-in-progress");
+  gate.open();
+  const replay = await eventually("the answer is kept", () => gateway.post(place.path, key), (answer) => answer.status === 201);
+  assert.equal(replay.text(), "done at last");
+  assert.equal(replay.header("idempotent-replayed"), "true");
+  assert.equal(place.count, 1);
+});
+
+test("rule_6_8 what the origin leaves open is told as ever", async () => {
+  const place = origin.place((request) => request.reset());
+  const key = gateway.key();
+  assertRefusal(await gateway.post(place.path, key), 502, "origin-no-answer");
+  assertRefusal(await gateway.post(place.path, key), 409, "outcome-unknown");
+  assert.equal(place.count, 1);
+});
+
+test("rule_10_3 a detached route without its binding runs nothing, and health says what is missing", async () => {
+  const bare = await startGateway({ policy: policy(origin.url, detached), without: ["RUNNER"] });
+  try {
+    const place = origin.place();
+    assertRefusal(await bare.post(place.path, "k"), 500, "policy-invalid");
+    assert.equal(place.count, 0);
+    const health = await bare.fetch("/.reprise/health");
+    assert.match(await health.text(), /needs the Durable Object binding RUNNER/);
+  } finally {
+    await bare.close();
+  }
+});
