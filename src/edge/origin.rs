@@ -1,7 +1,8 @@
 //! The one call to the origin (docs/protocol.md §6).
 
 use super::body::{self, Chunks, Read};
-use super::rest::Rest;
+use super::convert::Payload;
+use super::rest::{Pump, Rest};
 use super::settings::Settings;
 use super::{convert, js, pass};
 use crate::protocol::contract::KeyToOrigin;
@@ -32,7 +33,40 @@ pub enum Answer {
     TooLarge(u16, Headers, Rest),
 }
 
+/// An answer on its way to its caller.
+pub struct Opened {
+    pub status: u16,
+    pub headers: Headers,
+    pub payload: Payload,
+    /// What moves the rest of a body that is still coming.
+    pub pump: Option<Pump>,
+}
+
 impl Answer {
+    /// All of it, in the form in which it can be sent on; `None` where there is nothing.
+    ///
+    /// # Errors
+    /// What the runtime throws when it makes no stream.
+    pub fn open(self) -> Result<Option<Opened>, JsValue> {
+        let (status, headers, payload, pump) = match self {
+            Self::None(_) => return Ok(None),
+            Self::Whole(status, headers, body) => {
+                let body = body.into_array_after(&[]);
+                (status, headers, Payload::Bytes(body), None)
+            }
+            Self::TooLarge(status, headers, rest) => {
+                let (stream, pump) = rest.open()?;
+                (status, headers, Payload::Stream(stream), Some(pump))
+            }
+        };
+        Ok(Some(Opened {
+            status,
+            headers,
+            payload,
+            pump,
+        }))
+    }
+
     /// For the contract's table.
     pub fn happened(&self) -> Happened {
         match self {

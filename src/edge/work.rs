@@ -12,7 +12,7 @@ use super::responses::Responses;
 use super::runner;
 use super::settings::Settings;
 use super::shard::{Shard, Unavailable};
-use crate::protocol::claim::{AttemptId, Begin};
+use crate::protocol::claim::{AttemptId, Begin, Begun};
 use crate::protocol::contract::{AfterExpiry, LeaseOver, WhileRunning};
 use crate::protocol::decision::Guarded;
 use crate::protocol::exchange::Exchange;
@@ -186,7 +186,8 @@ impl Work {
         let begun = self.shard().begin(asked.clone()).await;
         self.line.ledger_ms += elapsed(started);
         let (begun, waited) = begun?;
-        self.exchange.waited_s = granted_s.filter(|_| waited);
+        let asked_for = waited || matches!(begun, Begun::Running { .. });
+        self.exchange.waited_s = granted_s.filter(|_| asked_for);
         Ok(Verdict::of(asked, begun))
     }
 

@@ -132,6 +132,20 @@ impl Sorted {
     }
 }
 
+impl Sorted {
+    /// Of an answer that must not be kept: everything goes to the first caller, and nowhere else (rule 8.9).
+    #[must_use]
+    pub fn withheld(self) -> Self {
+        let mut first_only = self.recorded;
+        first_only.extend(self.first_only);
+        Self {
+            recorded: Headers::new(),
+            first_only,
+            origin: Provenance::default(),
+        }
+    }
+}
+
 /// The header that names one HTTP request in logs.
 pub const REQUEST_ID: &str = "x-request-id";
 

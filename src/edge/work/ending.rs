@@ -7,7 +7,6 @@ use crate::edge::convert::Payload;
 use crate::edge::log::elapsed;
 use crate::edge::origin::{self, Answer};
 use crate::edge::responses::Responses;
-use crate::edge::rest::Rest;
 use crate::protocol::claim::{AttemptId, Ending, Settle, Settled};
 use crate::protocol::contract::{NeverStore, NeverThen, Outcome, RetentionFrom, Test};
 use crate::protocol::control::Control;
@@ -34,13 +33,16 @@ impl Work {
                 self.release(attempt, answer, reply).await;
             }
             (Some(NeverThen::Spent), Outcome::Store, answer) => {
-                self.withhold(attempt, answer, reply).await;
+                self.store_head(attempt, answer, Unkept::Withheld, reply)
+                    .await;
             }
             (None, Outcome::Store, Answer::Whole(status, headers, body)) => {
                 self.store(attempt, status, headers, body, reply).await;
             }
-            (None, Outcome::Store, Answer::TooLarge(status, headers, rest)) => {
-                self.store_head(attempt, status, headers, rest, reply).await;
+            (None, Outcome::Store, answer @ Answer::TooLarge(..)) => {
+                self.line.warning = Some("body-not-kept");
+                self.store_head(attempt, answer, Unkept::TooLarge, reply)
+                    .await;
             }
             // An answer that is no answer cannot be stored; the policy's reader refuses to say so.
             (_, Outcome::Hold | Outcome::Store, _) => self.hold(attempt, happened, reply).await,
@@ -74,21 +76,6 @@ impl Work {
             never_store::by_request(rules, &self.request, &self.body),
             never_store::by_answer(rules, headers, body.as_deref()),
         )
-    }
-
-    /// The ledger learns that it ran, and nothing of the answer; the first caller gets it as it came.
-    async fn withhold(&mut self, attempt: Attempt, answer: Answer, reply: Reply) {
-        let Happened::Answer(status) = answer.happened() else {
-            return self.hold(attempt, answer.happened(), reply).await;
-        };
-        let nothing = Sorted::new(self.guarded.contract, Headers::new());
-        let mut record = self.record(attempt, status, &nothing, None);
-        record.body = Place::NotKept(Unkept::Withheld);
-        if !self.settle_as(&record).await {
-            return self.unrecorded(attempt, status, reply);
-        }
-        let refusal = no_answer(answer.happened());
-        self.deliver(answer, Status::Fresh, &refusal, reply).await;
     }
 
     /// Without a claim, because the contract prefers that to refusing (axis D1): nothing here prevents a second run.
@@ -178,32 +165,30 @@ impl Work {
         }))
     }
 
-    /// The body is larger than anything that keeps it: the first caller gets it as it comes, retries learn that it ran.
-    async fn store_head(
-        &mut self,
-        attempt: Attempt,
-        status: u16,
-        headers: Headers,
-        rest: Rest,
-        reply: Reply,
-    ) {
-        let ttl = self.ttl_ms(&headers);
-        let sorted = Sorted::new(self.guarded.contract, headers);
-        let record = self.record(attempt, status, &sorted, ttl);
-        self.line.warning = Some("body-not-kept");
-        if !self.settle_as(&record).await {
-            return self.unrecorded(attempt, status, reply);
-        }
+    /// The ledger learns that it ran, and why its body is not kept; the first caller gets all of it, as it comes.
+    async fn store_head(&mut self, attempt: Attempt, answer: Answer, why: Unkept, reply: Reply) {
+        let happened = answer.happened();
+        let opened = match answer.open() {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return self.hold(attempt, happened, reply).await,
+            Err(error) => return drop(reply.send(Err(error))),
+        };
         let contract = self.guarded.contract;
+        let ttl = self.ttl_ms(&opened.headers);
+        let sorted = Sorted::new(contract, opened.headers);
+        let sorted = match why {
+            Unkept::Withheld => sorted.withheld(),
+            Unkept::TooLarge | Unkept::NotWritten => sorted,
+        };
+        let mut record = self.record(attempt, opened.status, &sorted, ttl);
+        record.body = Place::NotKept(why);
+        if !self.settle_as(&record).await {
+            return self.unrecorded(attempt, opened.status, reply);
+        }
         let head = replay::first(&record, sorted.first_only, contract, &self.exchange);
-        match rest.open() {
-            Ok((stream, pump)) => {
-                self.answer(&head, &Payload::Stream(stream), Status::Fresh, reply);
-                pump.run().await;
-            }
-            Err(error) => {
-                let _ = reply.send(Err(error));
-            }
+        self.answer(&head, &opened.payload, Status::Fresh, reply);
+        if let Some(pump) = opened.pump {
+            pump.run().await;
         }
     }
 
@@ -221,25 +206,20 @@ impl Work {
 
     /// An answer behind which no claim stands: as it came, or `refusal` where there is none.
     async fn deliver(&mut self, answer: Answer, as_what: Status, refusal: &Refusal, reply: Reply) {
-        let (status, headers, payload, pump) = match answer {
-            Answer::Whole(status, headers, body) => {
-                let body = body.into_array_after(&[]);
-                (status, headers, Payload::Bytes(body), None)
-            }
-            Answer::TooLarge(status, headers, rest) => match rest.open() {
-                Ok((stream, pump)) => (status, headers, Payload::Stream(stream), Some(pump)),
-                Err(error) => return drop(reply.send(Err(error))),
-            },
-            Answer::None(_) => return self.refuse(refusal, reply),
+        let opened = match answer.open() {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return self.refuse(refusal, reply),
+            Err(error) => return drop(reply.send(Err(error))),
         };
-        let sorted = Sorted::new(self.guarded.contract, headers);
+        let sorted = Sorted::new(self.guarded.contract, opened.headers);
         let build = match as_what {
             Status::Unguarded => replay::unguarded,
             _ => replay::released,
         };
-        let head = build(status, sorted, self.guarded.contract, &self.exchange);
-        self.answer(&head, &payload, as_what, reply);
-        if let Some(pump) = pump {
+        let contract = self.guarded.contract;
+        let head = build(opened.status, sorted, contract, &self.exchange);
+        self.answer(&head, &opened.payload, as_what, reply);
+        if let Some(pump) = opened.pump {
             pump.run().await;
         }
     }
