@@ -269,6 +269,7 @@ fn answers() -> Vec<(Answer, String)> {
     let execute = Begun::Execute {
         first_seen: seen(),
         expires_at,
+        lease_left_ms: 90_000,
     };
     let done = Begun::Done {
         attempt,
@@ -296,7 +297,10 @@ fn answers() -> Vec<(Answer, String)> {
     };
     let begun = |begun, waited| Answer::Begun { begun, waited };
     vec![
-        (begun(execute, false), format!("020000{SEEN}{EXPIRES}00")),
+        (
+            begun(execute, false),
+            format!("020000{SEEN}{EXPIRES}90bf0500"),
+        ),
         (
             begun(done, true),
             format!("020001{ATTEMPT}{EXPIRES}0372656301"),
@@ -311,7 +315,10 @@ fn answers() -> Vec<(Answer, String)> {
             format!("020003{ATTEMPT}{EXPIRES}02736b010372656300"),
         ),
         (begun(unknown, false), format!("020004{ATTEMPT}{EXPIRES}00")),
-        (begun(expired, false), format!("020005{SEEN}{EXPIRES}00")),
+        (
+            begun(expired, false),
+            format!("020005{SEEN}{EXPIRES}00"),
+        ),
         (Answer::Settled(Settled::Recorded), "020100".to_owned()),
         (Answer::Settled(Settled::Fenced), "020101".to_owned()),
         (Answer::Again, "0202".to_owned()),

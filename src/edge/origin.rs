@@ -2,6 +2,7 @@
 
 use super::body::{self, Chunks, Read};
 use super::convert::Payload;
+use super::log::elapsed;
 use super::rest::{Pump, Rest};
 use super::settings::Settings;
 use super::{convert, js, pass};
@@ -13,6 +14,7 @@ use crate::protocol::record::{KV_BODY_LIMIT, remove_reserved};
 use crate::protocol::replay::may_have_body;
 use crate::protocol::request::{Body, Inbound};
 use crate::protocol::scope;
+use crate::protocol::time::Time;
 use crate::protocol::verdict::{Attempt, Permit};
 use futures_util::future::{Either, select};
 use js_sys::Uint8Array;
@@ -76,15 +78,23 @@ impl Answer {
     }
 }
 
-/// Spends the permit: sends the request once, and waits for its answer until the route's deadline.
+/// Spends the permit: sends the request once, and waits for its answer until the route's deadline. `asked_at` is when the ledger
+/// was asked for the permit.
 pub async fn dispatch(
     permit: Permit,
     settings: &Settings,
     guarded: &Guarded<'_>,
     request: &Inbound,
     body: &Body,
+    asked_at: Time,
 ) -> (Attempt, Answer) {
     let attempt = permit.spend();
+    // The lease has run since the shard gave the permit, later than it was asked for it: the call ends within, however late the
+    // permit came (rule 6.4).
+    let left_ms = attempt.lease_left_ms.saturating_sub(elapsed(asked_at));
+    if left_ms == 0 {
+        return (attempt, Answer::None(Happened::NotSent));
+    }
     // What throws here throws before anything is sent.
     let prepared = AbortController::new().and_then(|abort| {
         Ok((
@@ -100,9 +110,8 @@ pub async fn dispatch(
         }
     };
     let call = pin!(call(&outbound));
-    let deadline = pin!(Delay::from(Duration::from_millis(
-        guarded.route.deadline_ms
-    )));
+    let deadline = Duration::from_millis(guarded.route.deadline_ms.min(left_ms));
+    let deadline = pin!(Delay::from(deadline));
     let answer = match select(call, deadline).await {
         Either::Left((answer, _)) => answer,
         Either::Right(((), _)) => {

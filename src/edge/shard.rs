@@ -19,6 +19,16 @@ const TRIES: u32 = 3;
 #[derive(Debug)]
 pub struct Unavailable;
 
+/// What came of a `begin`.
+pub struct Asked {
+    /// When the call began that was answered: no lease that it gave is older.
+    pub at: Time,
+    /// The answer.
+    pub begun: Begun,
+    /// Whether another attempt was waited for.
+    pub waited: bool,
+}
+
 /// A shard, as one attempt sees it.
 pub struct Shard<'a> {
     env: &'a Env,
@@ -32,14 +42,18 @@ impl<'a> Shard<'a> {
         Self { env, name }
     }
 
-    /// May this attempt execute? Also says whether the answer was waited for, at most for `event.wait_ms` in all.
-    pub async fn begin(&self, event: Begin) -> Result<(Begun, bool), Unavailable> {
+    /// May this attempt execute? At most `event.wait_ms` are waited in all.
+    pub async fn begin(&self, event: Begin) -> Result<Asked, Unavailable> {
         let give_up = clock::now().plus(event.wait_ms);
         let mut call = Call::Begin(event);
         let mut waited_before = false;
         loop {
+            let at = clock::now();
             match self.call(&mut call, give_up).await? {
-                Answer::Begun { begun, waited } => return Ok((begun, waited || waited_before)),
+                Answer::Begun { begun, waited } => {
+                    let waited = waited || waited_before;
+                    return Ok(Asked { at, begun, waited });
+                }
                 // Only a call that has waited is answered so. The last one does not wait.
                 Answer::Again => waited_before = true,
                 Answer::Settled(_) => return Err(Unavailable),

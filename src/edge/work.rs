@@ -11,7 +11,7 @@ use super::log::{Line, elapsed};
 use super::responses::Responses;
 use super::runner;
 use super::settings::Settings;
-use super::shard::{Shard, Unavailable};
+use super::shard::{Asked, Shard, Unavailable};
 use crate::protocol::claim::{AttemptId, Begin, Begun};
 use crate::protocol::contract::{AfterExpiry, LeaseOver, WhileRunning};
 use crate::protocol::decision::Guarded;
@@ -25,6 +25,7 @@ use crate::protocol::record::{self, Record};
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::replay::{self, Head, Status};
 use crate::protocol::request::{Body, Inbound};
+use crate::protocol::time::Time;
 use crate::protocol::verdict::{Mismatch, Permit, Verdict};
 use futures_channel::oneshot;
 use js_sys::Uint8Array;
@@ -47,6 +48,8 @@ pub struct Work {
     contents: Contents,
     fingerprint: Fingerprint,
     attempt: AttemptId,
+    /// When the ledger was asked, by the clock here.
+    asked_at: Time,
     line: Line,
 }
 
@@ -91,6 +94,7 @@ impl Work {
             guarded,
             contents,
             attempt,
+            asked_at: clock::now(),
         }
     }
 
@@ -185,9 +189,10 @@ impl Work {
         let started = clock::now();
         let begun = self.shard().begin(asked.clone()).await;
         self.line.ledger_ms += elapsed(started);
-        let (begun, waited) = begun?;
-        let asked_for = waited || matches!(begun, Begun::Running { .. });
-        self.exchange.waited_s = granted_s.filter(|_| asked_for);
+        let Asked { at, begun, waited } = begun?;
+        self.asked_at = at;
+        let in_the_way = waited || matches!(begun, Begun::Running { .. });
+        self.exchange.waited_s = granted_s.filter(|_| in_the_way);
         Ok(Verdict::of(asked, begun))
     }
 

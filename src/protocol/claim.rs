@@ -94,6 +94,8 @@ pub enum Begun {
         first_seen: Time,
         /// When the claim ends.
         expires_at: Time,
+        /// For how long the attempt is still known to run, milliseconds: no call to the origin outlives this (rule 6.4).
+        lease_left_ms: u64,
     },
     /// The outcome is kept.
     Done {
@@ -240,7 +242,7 @@ fn start(event: &Begin, now: Time) -> (Write, Begun) {
         expires_at: now.plus(event.retention_ms),
         refuse_ms: event.refuse_expired_ms,
     };
-    let answer = permit(&claim);
+    let answer = permit(&claim, now);
     (Write::Put(claim), answer)
 }
 
@@ -284,7 +286,7 @@ fn repeat(claim: &Claim, event: &Begin, now: Time) -> (Write, Begun) {
         }
         State::Running if now >= claim.lease_until => (Write::MarkUnknown, unknown),
         // The reply to this very attempt was lost: nobody else can have the permit.
-        State::Running if attempt == event.attempt => (Write::Keep, permit(claim)),
+        State::Running if attempt == event.attempt => (Write::Keep, permit(claim, now)),
         State::Running => (Write::Keep, running(claim, now)),
     }
 }
@@ -301,14 +303,15 @@ fn take_over(claim: &Claim, event: &Begin, now: Time) -> (Write, Begun) {
         expires_at: claim.expires_at.max(lease_until),
         ..claim.clone()
     };
-    let answer = permit(&claim);
+    let answer = permit(&claim, now);
     (Write::Put(claim), answer)
 }
 
-fn permit(claim: &Claim) -> Begun {
+fn permit(claim: &Claim, now: Time) -> Begun {
     Begun::Execute {
         first_seen: claim.first_seen,
         expires_at: claim.expires_at,
+        lease_left_ms: claim.lease_until.since(now),
     }
 }
 

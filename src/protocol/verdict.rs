@@ -82,6 +82,8 @@ pub struct Attempt {
     pub first_seen: Time,
     /// When the claim ends.
     pub expires_at: Time,
+    /// For how long the attempt was known to run when the shard said so, milliseconds.
+    pub lease_left_ms: u64,
 }
 
 impl Permit {
@@ -98,6 +100,7 @@ impl Permit {
                 id: asked.attempt,
                 first_seen: now,
                 expires_at: now.plus(asked.retention_ms),
+                lease_left_ms: asked.lease_ms,
             })),
         }
     }
@@ -112,10 +115,11 @@ impl Verdict {
     /// The verdict on `asked`, given the shard's answer.
     pub fn of(asked: &Begin, begun: Begun) -> Self {
         match begun {
-            Begun::Execute { first_seen, expires_at } => Self::Execute(Permit(Attempt {
+            Begun::Execute { first_seen, expires_at, lease_left_ms } => Self::Execute(Permit(Attempt {
                 id: asked.attempt,
                 first_seen,
                 expires_at,
+                lease_left_ms,
             })),
             Begun::Done { attempt, expires_at, record } => {
                 Self::done(asked, attempt, &record).unwrap_or_else(|refusal| Self::Refuse(refusal.until(expires_at)))

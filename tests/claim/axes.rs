@@ -87,7 +87,8 @@ fn rule_5_17_where_the_contract_runs_again_a_lease_that_is_over_passes_the_claim
         answer,
         Begun::Execute {
             first_seen: at(START),
-            expires_at: at(START + RETENTION)
+            expires_at: at(START + RETENTION),
+            lease_left_ms: LEASE,
         }
     );
     // From then on the claim is the second attempt's, and the first one is fenced, whatever it brings.
@@ -142,7 +143,8 @@ fn rule_5_17_rule_5_8_a_claim_that_is_passed_on_does_not_expire_within_the_new_l
         answer,
         Begun::Execute {
             first_seen,
-            expires_at
+            expires_at,
+            lease_left_ms: LEASE,
         }
     );
 }

@@ -26,6 +26,7 @@ fn begun(words: &str, event: &Begin, now: u64) -> (Write, Begun) {
             Begun::Execute {
                 first_seen: at(now),
                 expires_at: at(now + RETENTION),
+                lease_left_ms: LEASE,
             },
         ),
         "runs, as before" => (
@@ -33,6 +34,7 @@ fn begun(words: &str, event: &Begin, now: u64) -> (Write, Begun) {
             Begun::Execute {
                 first_seen: at(START),
                 expires_at,
+                lease_left_ms: START + LEASE - now,
             },
         ),
         "running" => (

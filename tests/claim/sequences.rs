@@ -137,7 +137,10 @@ impl Search {
             Begun::Execute {
                 first_seen,
                 expires_at,
+                lease_left_ms,
             } => {
+                // A permit that is given again ends with the lease of the first one (rule 5.4).
+                assert!(*lease_left_ms > 0 && *lease_left_ms <= LEASE);
                 assert!(!ended && !differs);
                 let reached = match seen.owner {
                     None => {

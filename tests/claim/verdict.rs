@@ -46,6 +46,7 @@ fn rule_6_1_a_permit_carries_the_attempt_that_asked() {
     let begun = Begun::Execute {
         first_seen: at(START),
         expires_at: at(START + RETENTION),
+        lease_left_ms: 7,
     };
     let Verdict::Execute(permit) = Verdict::of(&asks(2, 1), begun) else {
         panic!("no permit")
@@ -53,8 +54,13 @@ fn rule_6_1_a_permit_carries_the_attempt_that_asked() {
     assert_eq!(permit.attempt(), attempt(2));
     let spent = permit.spend();
     assert_eq!(
-        (spent.id, spent.first_seen, spent.expires_at),
-        (attempt(2), at(START), at(START + RETENTION))
+        (
+            spent.id,
+            spent.first_seen,
+            spent.expires_at,
+            spent.lease_left_ms
+        ),
+        (attempt(2), at(START), at(START + RETENTION), 7)
     );
 }
 

@@ -99,6 +99,7 @@ impl Work {
             &self.guarded,
             &self.request,
             &self.body,
+            self.asked_at,
         );
         let answered = call.await;
         self.line.origin_ms += elapsed(started);
