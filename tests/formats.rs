@@ -235,7 +235,7 @@ fn calls() -> Vec<(Call, String)> {
             ending,
         })
     };
-    let begin = Call::Begin(Begin {
+    let begin = Begin {
         claim,
         attempt,
         fingerprint: print(),
@@ -248,15 +248,19 @@ fn calls() -> Vec<(Call, String)> {
         refuse_expired_ms: 3_600_000,
         sketch: b"sk".to_vec(),
         tell_record: true,
-    });
+    };
     let store = settle(Ending::Store {
         record: b"rec".to_vec(),
         expires_at: expires(),
     });
     vec![
         (
-            begin,
+            Call::Begin(begin.clone()),
             format!("0200{CLAIM}{ATTEMPT}{PRINT}90bf0580b89929{SCOPE}904e010080dddb0102736b01"),
+        ),
+        (
+            Call::Peek(begin),
+            format!("0202{CLAIM}{ATTEMPT}{PRINT}90bf0580b89929{SCOPE}904e010080dddb0102736b01"),
         ),
         (store, format!("0201{CLAIM}{ATTEMPT}0003726563{EXPIRES}")),
         (settle(Ending::Release), format!("0201{CLAIM}{ATTEMPT}01")),
@@ -314,14 +318,19 @@ fn answers() -> Vec<(Answer, String)> {
             begun(mismatch(Some(b"rec".to_vec())), false),
             format!("020003{ATTEMPT}{EXPIRES}02736b010372656300"),
         ),
-        (begun(unknown, false), format!("020004{ATTEMPT}{EXPIRES}00")),
         (
-            begun(expired, false),
-            format!("020005{SEEN}{EXPIRES}00"),
+            begun(unknown.clone(), false),
+            format!("020004{ATTEMPT}{EXPIRES}00"),
         ),
+        (begun(expired, false), format!("020005{SEEN}{EXPIRES}00")),
         (Answer::Settled(Settled::Recorded), "020100".to_owned()),
         (Answer::Settled(Settled::Fenced), "020101".to_owned()),
         (Answer::Again, "0202".to_owned()),
+        (Answer::Peeked(None), "020300".to_owned()),
+        (
+            Answer::Peeked(Some(unknown)),
+            format!("02030104{ATTEMPT}{EXPIRES}"),
+        ),
     ]
 }
 
@@ -374,6 +383,7 @@ fn every_variant_has_a_pin() {
             Ending::Release => 2,
             Ending::Hold => 3,
         },
+        Call::Peek(_) => 4,
     };
     let answer = |answer: &Answer| match answer {
         Answer::Begun { begun, .. } => match begun {
@@ -388,12 +398,14 @@ fn every_variant_has_a_pin() {
         Answer::Settled(Settled::Recorded) => 7,
         Answer::Settled(Settled::Fenced) => 8,
         Answer::Again => 9,
+        Answer::Peeked(None) => 10,
+        Answer::Peeked(Some(_)) => 11,
     };
     let called: Vec<u32> = calls().iter().map(|(message, _)| call(message)).collect();
-    assert_eq!(called, [0, 1, 2, 3]);
+    assert_eq!(called, [0, 4, 1, 2, 3]);
     let answered: Vec<u32> = answers()
         .iter()
         .map(|(message, _)| answer(message))
         .collect();
-    assert_eq!(answered, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(answered, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
 }

@@ -51,7 +51,10 @@ fn contract(more: &str) -> Contract {
 fn the_smallest_policy_has_every_default() {
     let policy = parse(SMALLEST);
     assert_eq!(policy.origin.url, "http://127.0.0.1:9900");
-    assert_eq!((policy.ledger.shards, policy.ledger.generation), (8, 1));
+    assert_eq!(
+        (policy.ledger.own.count, policy.ledger.own.generation),
+        (8, 1)
+    );
     assert_eq!(
         (policy.responses.kv, policy.responses.inline_limit),
         (KvMode::Always, 256 * 1024)
@@ -235,7 +238,10 @@ gateway = { ledger_down = "refuse", key_to_origin = "as-it-came", signals = "on"
     );
     assert_eq!(policy.origin.url, "HTTPS://API.example.com:8443/base");
     assert_eq!(policy.origin.host, "api.example.com:8443");
-    assert_eq!((policy.ledger.shards, policy.ledger.generation), (1024, 2));
+    assert_eq!(
+        (policy.ledger.own.count, policy.ledger.own.generation),
+        (1024, 2)
+    );
     assert_eq!(
         (policy.responses.kv, policy.responses.inline_limit),
         (KvMode::Overflow, 65_536)

@@ -83,6 +83,10 @@ impl DurableObject for Ledger {
         let answer = match call {
             Call::Begin(event) => self.begin_or_wait(&event).await?,
             Call::Settle(event) => Answer::Settled(self.settle(event, clock::now())?),
+            Call::Peek(event) => {
+                let row = self.read(event.claim)?;
+                Answer::Peeked(claim::peek(row.as_ref(), &event, clock::now()))
+            }
         };
         self.set_alarm_once().await?;
         Response::from_bytes(wire::encode(&answer).map_err(refuse)?)

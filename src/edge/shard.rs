@@ -2,7 +2,7 @@
 
 use super::{clock, js};
 use crate::protocol::claim::{Begin, Begun, ClaimId, Settle, Settled};
-use crate::protocol::policy::LedgerRules;
+use crate::protocol::policy::Shards;
 use crate::protocol::time::Time;
 use crate::protocol::wire::{self, Answer, Call};
 use js_sys::Uint8Array;
@@ -36,9 +36,9 @@ pub struct Shard<'a> {
 }
 
 impl<'a> Shard<'a> {
-    /// The shard of `claim`.
-    pub fn of(env: &'a Env, rules: &LedgerRules, claim: ClaimId) -> Self {
-        let name = format!("v{}/{}", rules.generation, claim.shard(rules.shards));
+    /// The shard of `claim` among `shards`.
+    pub fn of(env: &'a Env, shards: Shards, claim: ClaimId) -> Self {
+        let name = format!("v{}/{}", shards.generation, claim.shard(shards.count));
         Self { env, name }
     }
 
@@ -56,8 +56,16 @@ impl<'a> Shard<'a> {
                 }
                 // Only a call that has waited is answered so. The last one does not wait.
                 Answer::Again => waited_before = true,
-                Answer::Settled(_) => return Err(Unavailable),
+                Answer::Settled(_) | Answer::Peeked(_) => return Err(Unavailable),
             }
+        }
+    }
+
+    /// What is known here of a claim that was begun in another generation; `None` where nothing stands in its way.
+    pub async fn peek(&self, event: Begin) -> Result<Option<Begun>, Unavailable> {
+        match self.call(&mut Call::Peek(event), clock::now()).await? {
+            Answer::Peeked(begun) => Ok(begun),
+            Answer::Begun { .. } | Answer::Again | Answer::Settled(_) => Err(Unavailable),
         }
     }
 
@@ -65,7 +73,7 @@ impl<'a> Shard<'a> {
     pub async fn settle(&self, event: Settle) -> Result<Settled, Unavailable> {
         match self.call(&mut Call::Settle(event), clock::now()).await? {
             Answer::Settled(settled) => Ok(settled),
-            Answer::Begun { .. } | Answer::Again => Err(Unavailable),
+            Answer::Begun { .. } | Answer::Again | Answer::Peeked(_) => Err(Unavailable),
         }
     }
 

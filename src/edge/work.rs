@@ -1,7 +1,8 @@
 //! One guarded request, from `begin` to its log line. It runs inside `wait_until`, whether or not its client still listens.
 //!
-//! This file asks the ledger and tells the client what is known; [`ending`] is the attempt that may execute.
+//! This file tells the client what is known; [`asking`] is what the ledger is asked, [`ending`] the attempt that may execute.
 
+mod asking;
 mod ending;
 
 use super::authority;
@@ -11,8 +12,8 @@ use super::log::{Line, elapsed};
 use super::responses::Responses;
 use super::runner;
 use super::settings::Settings;
-use super::shard::{Asked, Shard, Unavailable};
-use crate::protocol::claim::{AttemptId, Begin, Begun};
+use super::shard::Unavailable;
+use crate::protocol::claim::{AttemptId, Begin};
 use crate::protocol::contract::{AfterExpiry, LeaseOver, WhileRunning};
 use crate::protocol::decision::Guarded;
 use crate::protocol::exchange::Exchange;
@@ -180,22 +181,6 @@ impl Work {
         sketch(&contract.fingerprint, salt, &self.request, &self.contents)
     }
 
-    /// `granted_s` is what the client asked to wait and the contract grants: the answer says so if it was needed (rule 9.16).
-    async fn begin(
-        &mut self,
-        asked: &Begin,
-        granted_s: Option<u64>,
-    ) -> Result<Verdict, Unavailable> {
-        let started = clock::now();
-        let begun = self.shard().begin(asked.clone()).await;
-        self.line.ledger_ms += elapsed(started);
-        let Asked { at, begun, waited } = begun?;
-        self.asked_at = at;
-        let in_the_way = waited || matches!(begun, Begun::Running { .. });
-        self.exchange.waited_s = granted_s.filter(|_| in_the_way);
-        Ok(Verdict::of(asked, begun))
-    }
-
     /// Nothing is told about a claim before the origin has said that this caller may know of it (axis A1).
     async fn vouch(&mut self) -> Result<(), Refusal> {
         let started = clock::now();
@@ -314,10 +299,6 @@ impl Work {
 
     fn refuse(&mut self, refusal: &Refusal, reply: Reply) {
         let _ = reply.send(self.refusal(refusal));
-    }
-
-    fn shard(&self) -> Shard<'_> {
-        Shard::of(&self.env, &self.settings.policy.ledger, self.guarded.claim)
     }
 }
 

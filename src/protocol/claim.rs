@@ -231,6 +231,15 @@ pub fn look(row: Option<&Claim>, event: &Begin, now: Time) -> Option<Begun> {
     }
 }
 
+/// What is known here of the claim of `event`, which is begun elsewhere (rule 5.23). `None` where it could be begun here, too:
+/// it is absent, or its contract runs it again. Nothing is written.
+pub fn peek(row: Option<&Claim>, event: &Begin, now: Time) -> Option<Begun> {
+    match begin(row, event, now) {
+        (Write::Put(_), _) | (_, Begun::Execute { .. }) => None,
+        (_, answer) => Some(answer),
+    }
+}
+
 fn start(event: &Begin, now: Time) -> (Write, Begun) {
     let claim = Claim {
         fingerprint: event.fingerprint,

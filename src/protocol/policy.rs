@@ -10,7 +10,7 @@ mod routes;
 mod template;
 
 pub use cors::Cors;
-pub use limits::{KvMode, LedgerRules, Limits, ResponseRules};
+pub use limits::{KvMode, LedgerRules, Limits, ResponseRules, Shards};
 pub use origin::Origin;
 pub use routes::{Deliver, Dispatch, Route};
 pub use template::Template;

@@ -15,6 +15,8 @@ pub enum Call {
     Begin(Begin),
     /// This attempt has ended.
     Settle(Settle),
+    /// What is known of a claim that this attempt has begun in another generation of shards?
+    Peek(Begin),
 }
 
 /// From the shard to the Worker.
@@ -31,6 +33,8 @@ pub enum Answer {
     Settled(Settled),
     /// To a [`Call::Begin`] that has waited: the claim is free or has changed hands. Ask again, and wait for what is left.
     Again,
+    /// To [`Call::Peek`]; nothing that stands in the way is nothing.
+    Peeked(Option<Begun>),
 }
 
 /// `message` in bytes: the version, then postcard.

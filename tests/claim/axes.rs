@@ -1,7 +1,7 @@
 //! What a contract may change about `begin`, and what a call that has waited is answered.
 
 use crate::*;
-use reprise::protocol::claim::{Begun, Settled, begin, look, settle};
+use reprise::protocol::claim::{Begun, Settled, begin, look, peek, settle};
 
 /// For how long an expired key is refused here.
 const REFUSE: u64 = 50;
@@ -244,3 +244,27 @@ fn rule_5_19_who_has_waited_is_told_what_needs_no_write_and_is_never_permitted()
 /// Of the 120 cases above: running, leased, but for its own attempt: 3 × 2; lease over, another fingerprint: 2; done: 4 × 4;
 /// unknown: 4 × 4; refused, which counts as done before: 4 × 4, and for one of the two later moments: 4.
 const TOLD: usize = 6 + 2 + 16 + 16 + 20;
+
+#[test]
+fn rule_5_23_a_look_from_another_generation_tells_what_stands_in_the_way_and_writes_nothing() {
+    for (state, row) in states() {
+        let row = row.as_ref();
+        for (time, moments) in TIMES {
+            for now in moments.map(at) {
+                for fingerprint in [1, 2] {
+                    let event = asks(2, fingerprint);
+                    let (write, answer) = begin(row, &event, now);
+                    let seen = peek(row, &event, now);
+                    // What could be begun here is in nobody's way; all else is told as it would be here.
+                    match write {
+                        Write::Put(_) => assert_eq!(seen, None, "{state} {time}"),
+                        _ => assert_eq!(seen, Some(answer), "{state} {time}"),
+                    }
+                }
+            }
+        }
+    }
+    // Not even the attempt that runs there gets a permit from a look.
+    let running = Some(row(State::Running));
+    assert_eq!(peek(running.as_ref(), &asks(1, 1), at(START)), None);
+}

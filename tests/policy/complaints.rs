@@ -155,6 +155,19 @@ fn rule_10_1_ranges_and_pairs() {
             "p.toml:5: ledger.shards: 1025 is out of range; a number of shards from 1 to 1024 is meant",
         ),
         (
+            "[ledger]\nother = { shards = 4 }",
+            "p.toml:5: ledger.other.generation: is missing; say which generation it is",
+        ),
+        (
+            "[ledger]\ngeneration = 3\nother = { shards = 4, generation = 3 }",
+            "p.toml:6: ledger.other.generation: is the generation of [ledger] itself; \
+             a change of shards is a new generation: name the one before, or the one to come",
+        ),
+        (
+            "dispatch = \"detached\"\ncall.deadline_seconds = 871",
+            "p.toml:5: call.deadline_seconds: 871 is out of range; a whole number of seconds from 1 to 870 is meant",
+        ),
+        (
             "[responses]\ninline_limit = \"2 MiB\"",
             "p.toml:5: responses.inline_limit: \"2 MiB\" is out of range; a number of bytes, or a string such as \
              \"256 KiB\" or \"8 MiB\", from 0 to 1900000 is meant",

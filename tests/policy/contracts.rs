@@ -15,11 +15,6 @@ fn rule_10_2_what_is_not_implemented_is_known_and_refused() {
             "\"release\" or \"hold\"",
         ),
         (
-            "dispatch = \"detached\"",
-            "a call that outlives its client by more than 30 s",
-            "\"worker\"",
-        ),
-        (
             "deliver = \"streaming\"",
             "an answer that reaches its client while it is still being recorded",
             "\"buffered\"",

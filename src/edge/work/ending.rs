@@ -7,7 +7,7 @@ use crate::edge::convert::Payload;
 use crate::edge::log::elapsed;
 use crate::edge::origin::{self, Answer};
 use crate::edge::responses::Responses;
-use crate::protocol::claim::{AttemptId, Ending, Settle, Settled};
+use crate::protocol::claim::Ending;
 use crate::protocol::contract::{NeverStore, NeverThen, Outcome, RetentionFrom, Test};
 use crate::protocol::control::Control;
 use crate::protocol::headers::Headers;
@@ -274,19 +274,6 @@ impl Work {
             expires_at: record.expires_at,
         };
         self.settle(record.attempt, ending).await
-    }
-
-    /// Whether the ledger holds the ending now.
-    async fn settle(&mut self, attempt: AttemptId, ending: Ending) -> bool {
-        let started = clock::now();
-        let event = Settle {
-            claim: self.guarded.claim,
-            attempt,
-            ending,
-        };
-        let settled = self.shard().settle(event).await;
-        self.line.ledger_ms += elapsed(started);
-        matches!(settled, Ok(Settled::Recorded))
     }
 
     fn unrecorded(&mut self, attempt: Attempt, status: u16, reply: Reply) {

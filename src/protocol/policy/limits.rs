@@ -10,9 +10,18 @@ const MIB: i64 = 1024 * KIB;
 /// How claims are spread: `[ledger]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LedgerRules {
-    /// The number of shards, 1 to 1024 (rule 5.13).
-    pub shards: u32,
-    /// Counts the changes of `shards`, from 1: every claim stays where it was made.
+    /// The shards that claims are made in.
+    pub own: Shards,
+    /// Others, that are looked into before anything is executed, while the number of shards changes (rule 5.23).
+    pub other: Option<Shards>,
+}
+
+/// One generation of shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shards {
+    /// How many, 1 to 1024 (rule 5.13).
+    pub count: u32,
+    /// Counts the changes of their number, from 1: every claim stays where it was made.
     pub generation: u32,
 }
 
@@ -45,15 +54,33 @@ pub struct Limits {
 
 /// Reads `[ledger]`.
 pub fn ledger(ledger: &Section<'_>) -> LedgerRules {
-    let number = |name, high, meant, default| {
-        u32::try_from(ledger.number(name, 1..=high, meant, default).value)
-    };
-    let rules = LedgerRules {
-        shards: number("shards", 1024, "a number of shards", 8).unwrap_or(8),
-        generation: number("generation", i64::from(u32::MAX), "a count", 1).unwrap_or(1),
-    };
+    let own = shards(ledger);
+    let other = ledger.get("other").is_some().then(|| {
+        let table = ledger.table("other");
+        table.missing("shards", "say how many shards the other generation has");
+        table.missing("generation", "say which generation it is");
+        let other = shards(&table);
+        if table.get("generation").is_some() && other.generation == own.generation {
+            let wrong = "is the generation of [ledger] itself".to_owned();
+            let mend =
+                "a change of shards is a new generation: name the one before, or the one to come";
+            table.refuse("generation", table.find("generation"), wrong, mend);
+        }
+        table.end();
+        other
+    });
     ledger.end();
-    rules
+    LedgerRules { own, other }
+}
+
+fn shards(table: &Section<'_>) -> Shards {
+    let number = |name, high, meant, default| {
+        u32::try_from(table.number(name, 1..=high, meant, default).value)
+    };
+    Shards {
+        count: number("shards", 1024, "a number of shards", 8).unwrap_or(8),
+        generation: number("generation", i64::from(u32::MAX), "a count", 1).unwrap_or(1),
+    }
 }
 
 /// Reads `[responses]`.
