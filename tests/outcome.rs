@@ -135,3 +135,22 @@ fn rule_7_1_a_status_that_no_client_can_be_given_is_no_answer() {
         }
     }
 }
+
+#[test]
+fn rule_7_2_each_page_of_the_edge_may_have_a_row_of_its_own() {
+    let outcome = |rows: &str, status| {
+        let happened = Happened::from_head(status, &headers("cloudflare"));
+        happened.outcome(&table(&format!("[routes.outcome]\n{rows}")))
+    };
+    let own = "edge = { 521 = \"hold\", 524 = \"release\" }";
+    assert_eq!(
+        [520, 521, 523, 524].map(|s| outcome(own, s)),
+        [Hold, Hold, Release, Release]
+    );
+    // What the table leaves out goes by the group that it belongs to.
+    let group = "not_sent = \"hold\"\nno_answer = \"release\"\nedge = { 525 = \"release\" }";
+    assert_eq!(
+        [520, 521, 525].map(|s| outcome(group, s)),
+        [Release, Hold, Release]
+    );
+}
