@@ -139,9 +139,9 @@ const STAGES: readonly Stage[] = [
   { name: "before settle", bring: heldAt("settle-before"), ends: ["unknown"], executions: 1 },
   { name: "after settle, before its reply", bring: heldAt("settle-after"), ends: ["replayed"], executions: 1 },
   { name: "before the KV put of a large answer", script: answering(201, LARGE, "hold-put-before"), bring: heldAt("put-before"), ends: ["unknown"], executions: 1 },
-  // What lies in KV by now may be adopted, byte by byte, by a later version.
-  { name: "after the KV put of a large answer, before settle", script: answering(201, LARGE, "hold-put-after"), bring: heldAt("put-after"), ends: ["unknown", "replayed"], executions: 1 },
-  { name: "a large answer, before settle", script: answering(201, LARGE), bring: heldAt("settle-before"), ends: ["unknown", "replayed"], executions: 1 },
+  // What lies in KV by now is adopted, byte by byte, when the lease is over.
+  { name: "after the KV put of a large answer, before settle", script: answering(201, LARGE, "hold-put-after"), bring: heldAt("put-after"), ends: ["replayed"], executions: 1 },
+  { name: "a large answer, before settle", script: answering(201, LARGE), bring: heldAt("settle-before"), ends: ["replayed"], executions: 1 },
   { name: "a large answer, after settle", script: answering(201, LARGE), bring: heldAt("settle-after"), ends: ["replayed"], executions: 1 },
   {
     name: "the client has half of the answer",
