@@ -12,9 +12,11 @@
 //! properties   what must hold in every state, by name, with its rule
 //! rules        the functions under test, and where a mutation takes hold
 //! check        how it is run
+//! generations  a model of its own: two generations of shards while their number changes
 //! ```
 
 pub mod check;
+pub mod generations;
 pub mod onlooker;
 pub mod properties;
 pub mod rules;
