@@ -294,6 +294,7 @@ fn answers() -> Vec<(Answer, String)> {
     let unknown = Begun::Unknown {
         attempt,
         expires_at,
+        lease_left_ms: 90_000,
     };
     let expired = Begun::Expired {
         expired_at: seen(),
@@ -320,7 +321,7 @@ fn answers() -> Vec<(Answer, String)> {
         ),
         (
             begun(unknown.clone(), false),
-            format!("020004{ATTEMPT}{EXPIRES}00"),
+            format!("020004{ATTEMPT}{EXPIRES}90bf0500"),
         ),
         (begun(expired, false), format!("020005{SEEN}{EXPIRES}00")),
         (Answer::Settled(Settled::Recorded), "020100".to_owned()),
@@ -329,7 +330,7 @@ fn answers() -> Vec<(Answer, String)> {
         (Answer::Peeked(None), "020300".to_owned()),
         (
             Answer::Peeked(Some(unknown)),
-            format!("02030104{ATTEMPT}{EXPIRES}"),
+            format!("02030104{ATTEMPT}{EXPIRES}90bf05"),
         ),
     ]
 }

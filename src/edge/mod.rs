@@ -11,6 +11,7 @@ mod ledger;
 mod log;
 mod origin;
 mod pass;
+mod question;
 mod responses;
 mod rest;
 mod runner;

@@ -164,6 +164,15 @@ fn name_operation(guarded: &Guarded<'_>, headers: &mut Headers) {
     }
 }
 
+/// What `response` holds, read whole.
+pub async fn read(response: &Response) -> Answer {
+    let headers = convert::headers(&response.headers());
+    match Happened::from_head(response.status(), &headers) {
+        Happened::Answer(status) => whole(status, headers, response).await,
+        other => Answer::None(other),
+    }
+}
+
 async fn call(outbound: &Request) -> Answer {
     // Refused, reset and closed look the same here, so an exception never proves that nothing was sent (rule 7.3).
     let Ok(promise) = js::fetch(outbound) else {
@@ -173,11 +182,7 @@ async fn call(outbound: &Request) -> Answer {
         return Answer::None(Happened::NoAnswer);
     };
     let response: Response = response.unchecked_into();
-    let headers = convert::headers(&response.headers());
-    match Happened::from_head(response.status(), &headers) {
-        Happened::Answer(status) => whole(status, headers, &response).await,
-        other => Answer::None(other),
-    }
+    read(&response).await
 }
 
 async fn whole(status: u16, headers: Headers, response: &Response) -> Answer {

@@ -135,6 +135,8 @@ pub enum Begun {
         attempt: AttemptId,
         /// When the claim ends.
         expires_at: Time,
+        /// For how long that attempt may still be alive, milliseconds; 0 once its lease is over.
+        lease_left_ms: u64,
     },
     /// The claim has expired, and its key is refused for some time.
     Expired {
@@ -278,6 +280,7 @@ fn repeat(claim: &Claim, event: &Begin, now: Time) -> (Write, Begun) {
     let unknown = Begun::Unknown {
         attempt,
         expires_at,
+        lease_left_ms: claim.lease_until.since(now),
     };
     match &claim.state {
         State::Done(record) => {

@@ -31,9 +31,9 @@ pub use problem::{Problem, Problems};
 pub use rules::{
     AfterExpiry, Anonymous, AuthorityRules, ErrorRules, ErrorTemplate, FingerprintRules,
     GatewayRules, Hint, KeyRules, KeySyntax, KeyToOrigin, LeaseOver, LedgerDown, LengthUnit,
-    Malformed, Marker, MismatchRetry, MismatchRules, Missing, NeverStore, NeverThen, Recorded,
-    ReplayRules, ReplayStatus, RequestId, RetentionFrom, RetentionRules, RunningRules, ScopeRules,
-    Signals, Test, UnknownRules, WhileRunning, Words,
+    Malformed, Marker, MismatchRetry, MismatchRules, Missing, NeverStore, NeverThen, Question,
+    Recorded, ReplayRules, ReplayStatus, RequestId, RetentionFrom, RetentionRules, RunningRules,
+    ScopeRules, Signals, Test, UnknownRules, WhileRunning, Words,
 };
 
 pub(crate) use problem::{Report, nearest, one_of};

@@ -20,6 +20,29 @@ pub enum Happened {
     Answer(u16),
 }
 
+/// What the origin's status route says of an operation whose outcome is unknown (rule 5.24).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probed {
+    /// It happened, and this answer tells how it ended.
+    Happened,
+    /// The origin has never heard of it.
+    NeverHappened,
+    /// Nothing that helps.
+    Unclear,
+}
+
+impl Probed {
+    /// From the answer of the status route.
+    pub fn from(answer: Happened) -> Self {
+        match answer {
+            Happened::Answer(200 | 201) => Self::Happened,
+            Happened::Answer(404 | 410) => Self::NeverHappened,
+            // Everything else may mean that it is still at work (202, 409), or that nobody could say.
+            _ => Self::Unclear,
+        }
+    }
+}
+
 impl Happened {
     /// What the head of an answer says: the edge's own 52x pages are no answers of the origin (rule 7.2).
     pub fn from_head(status: u16, headers: &Headers) -> Self {

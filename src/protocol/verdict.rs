@@ -137,7 +137,7 @@ impl Verdict {
                 sketch,
                 record: record.and_then(|bytes| other_record(asked, attempt, &bytes)),
             }),
-            Begun::Unknown { attempt: _, expires_at } => Self::Refuse(
+            Begun::Unknown { expires_at, .. } => Self::Refuse(
                 Refusal::new(
                     Code::OutcomeUnknown,
                     "The first request with this key was sent, and its outcome was never learned. The operation may have happened: \

@@ -67,6 +67,7 @@ fn begun(words: &str, event: &Begin, now: u64) -> (Write, Begun) {
             Begun::Unknown {
                 attempt,
                 expires_at,
+                lease_left_ms: (START + LEASE).saturating_sub(now),
             },
         ),
         "unknown from now on" => (
@@ -74,6 +75,7 @@ fn begun(words: &str, event: &Begin, now: u64) -> (Write, Begun) {
             Begun::Unknown {
                 attempt,
                 expires_at,
+                lease_left_ms: (START + LEASE).saturating_sub(now),
             },
         ),
         other => panic!("{other}"),

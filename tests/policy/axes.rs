@@ -121,7 +121,7 @@ mismatch.resource = "/id""#,
         ),
         (
             r#"unknown.lease_over = "run""#,
-            r#"4: unknown.lease_over: "run" is not a value of this field; write "hold" or "run-again""#,
+            r#"4: unknown.lease_over: "run" is not a value of this field; write "hold", "run-again" or "probe""#,
         ),
     ]);
 }

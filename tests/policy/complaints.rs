@@ -159,6 +159,14 @@ fn rule_10_1_ranges_and_pairs() {
             "p.toml:5: ledger.other.generation: is missing; say which generation it is",
         ),
         (
+            "unknown.lease_over = \"probe\"",
+            "p.toml:4: unknown.probe: is missing; write a request that tells whether it happened, such as probe = \"GET /v1/runs?key={key}\"",
+        ),
+        (
+            "unknown.probe = \"GET /v1/runs\"",
+            "p.toml:4: unknown.probe: has no effect: the origin is not asked; write lease_over = \"probe\" too",
+        ),
+        (
             "[ledger]\ngeneration = 3\nother = { shards = 4, generation = 3 }",
             "p.toml:6: ledger.other.generation: is the generation of [ledger] itself; \
              a change of shards is a new generation: name the one before, or the one to come",

@@ -2,13 +2,18 @@
 //! before it could settle.
 
 use super::Work;
-use crate::edge::clock;
 use crate::edge::log::elapsed;
+use crate::edge::origin::{self, Answer};
 use crate::edge::shard::{Asked, Shard, Unavailable};
+use crate::edge::{clock, question};
 use crate::protocol::claim::{AttemptId, Begin, Begun, Ending, Settle, Settled};
+use crate::protocol::contract::Question;
+use crate::protocol::outcome::Probed;
 use crate::protocol::policy::Shards;
-use crate::protocol::record::Record;
-use crate::protocol::verdict::Verdict;
+use crate::protocol::record::{Place, Record};
+use crate::protocol::time::Time;
+use crate::protocol::verdict::{Attempt, Verdict};
+use form_urlencoded::byte_serialize;
 
 impl Work {
     /// `granted_s` is what the client asked to wait and the contract grants: the answer says so where it mattered (rule 9.16).
@@ -24,12 +29,76 @@ impl Work {
         self.asked_at = at;
         let in_the_way = waited || matches!(begun, Begun::Running { .. });
         self.exchange.waited_s = granted_s.filter(|_| in_the_way);
-        if let Begun::Unknown { attempt, .. } = begun
-            && let Some(record) = self.adopt(attempt, shards).await
-        {
+        let Begun::Unknown {
+            attempt,
+            expires_at,
+            lease_left_ms,
+        } = begun
+        else {
+            return Ok(Verdict::of(event, begun));
+        };
+        if let Some(record) = self.adopt(attempt, shards).await {
             return Ok(Verdict::Replay(record));
         }
+        // While the attempt may be alive, the origin may not have heard of it yet.
+        if lease_left_ms == 0
+            && let Some(verdict) = self.probe(event, attempt, expires_at, shards).await
+        {
+            return Ok(verdict);
+        }
         Ok(Verdict::of(event, begun))
+    }
+
+    /// Asks the origin whether the operation of `attempt` happened, where the contract knows how (rule 5.24). `None` where that
+    /// is not known afterwards either, or the claim has moved on meanwhile.
+    async fn probe(
+        &mut self,
+        event: &Begin,
+        attempt: AttemptId,
+        expires_at: Time,
+        shards: Shards,
+    ) -> Option<Verdict> {
+        let contract = self.guarded.contract;
+        let Question { method, target } = contract.unknown.probe.as_ref()?;
+        let key: String = byte_serialize(self.guarded.key.as_str().as_bytes()).collect();
+        let target = target.replace("{key}", &key);
+        let started = clock::now();
+        let asked = question::ask(self.settings, contract, &self.request, method, &target).await;
+        let answer = match asked {
+            Ok(response) => origin::read(&response).await,
+            Err(error) => {
+                worker::console_error!("the origin could not be asked what happened: {error:?}");
+                return None;
+            }
+        };
+        self.line.origin_ms += elapsed(started);
+        if self.not_kept(&answer).is_some() {
+            return None;
+        }
+        match (Probed::from(answer.happened()), answer) {
+            (Probed::Happened, Answer::Whole(status, headers, body)) => {
+                // First sight is not told with unknown, and no answer shows it.
+                let attempt = Attempt {
+                    id: attempt,
+                    first_seen: started,
+                    expires_at,
+                    lease_left_ms: 0,
+                };
+                let (record, _, _) = self.keep(attempt, status, headers, body).await;
+                let kept = !matches!(record.body, Place::NotKept(_));
+                let settled = kept && self.settle_record(shards, &record).await;
+                settled.then_some(Verdict::Replay(record))
+            }
+            (Probed::NeverHappened, _) => {
+                if !self.settle_in(shards, attempt, Ending::Release).await {
+                    return None;
+                }
+                let (Asked { at, begun, .. }, _) = self.begin_in_each(event).await.ok()?;
+                self.asked_at = at;
+                Some(Verdict::of(event, begun))
+            }
+            _ => None,
+        }
     }
 
     /// The answer, and the shards that gave it. A claim is begun in the own shards first and looked for in the others then, and
@@ -67,12 +136,26 @@ impl Work {
         if record.attempt != attempt {
             return None;
         }
+        let settled = self.settle_record(shards, &record).await;
+        settled.then_some(record)
+    }
+
+    /// Whether the ledger holds `record` now.
+    async fn settle_record(&mut self, shards: Shards, record: &Record) -> bool {
+        let Ok(bytes) = record.encode() else {
+            return false;
+        };
         let ending = Ending::Store {
-            record: record.encode().ok()?,
+            record: bytes,
             expires_at: record.expires_at,
         };
-        let settled = self.settle_in(shards, attempt, ending).await;
-        settled.then_some(record)
+        self.settle_in(shards, record.attempt, ending).await
+    }
+
+    /// As [`Self::settle_record`], in the own shards.
+    pub(super) async fn settle_as(&mut self, record: &Record) -> bool {
+        let own = self.settings.policy.ledger.own;
+        self.settle_record(own, record).await
     }
 
     /// Whether the ledger holds the ending now.

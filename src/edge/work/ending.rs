@@ -50,7 +50,7 @@ impl Work {
     }
 
     /// What the contract and the origin say of an answer that must not be kept (axis O2; rules 8.9 to 8.13).
-    fn not_kept(&self, answer: &Answer) -> Option<NeverThen> {
+    pub(super) fn not_kept(&self, answer: &Answer) -> Option<NeverThen> {
         let contract = self.guarded.contract;
         let (headers, body) = match answer {
             Answer::Whole(_, headers, body) => (headers, Some(body)),
@@ -115,11 +115,31 @@ impl Work {
         body: Chunks,
         reply: Reply,
     ) {
-        let rules = &self.settings.policy.responses;
+        let (record, payload, first_only) = self.keep(attempt, status, headers, body).await;
+        if !self.settle_as(&record).await {
+            return self.unrecorded(attempt, status, reply);
+        }
+        let contract = self.guarded.contract;
+        let head = replay::first(&record, first_only, contract, &self.exchange);
+        self.answer(&head, &payload, Status::Fresh, reply);
+        let copies = self.settings.policy.responses.kv == KvMode::Always;
+        if copies && matches!(record.body, Place::Inline(_)) {
+            self.copy(&record).await;
+        }
+    }
+
+    /// The record of an answer, with its body where it belongs; the body once more, and what only the first caller gets.
+    pub(super) async fn keep(
+        &mut self,
+        attempt: Attempt,
+        status: u16,
+        headers: Headers,
+        body: Chunks,
+    ) -> (Record, Payload, Headers) {
         let ttl = self.ttl_ms(&headers);
         let sorted = Sorted::new(self.guarded.contract, headers);
         let mut record = self.record(attempt, status, &sorted, ttl);
-        let payload = if body.len() <= rules.inline_limit {
+        let payload = if body.len() <= self.settings.policy.responses.inline_limit {
             let bytes = body.into_vec();
             let payload = Payload::from(bytes.as_slice());
             record.body = Place::Inline(bytes);
@@ -127,23 +147,7 @@ impl Work {
         } else {
             self.store_body(&mut record, body).await
         };
-        if !self.settle_as(&record).await {
-            return self.unrecorded(attempt, status, reply);
-        }
-        self.answer(
-            &replay::first(
-                &record,
-                sorted.first_only,
-                self.guarded.contract,
-                &self.exchange,
-            ),
-            &payload,
-            Status::Fresh,
-            reply,
-        );
-        if rules.kv == KvMode::Always && matches!(record.body, Place::Inline(_)) {
-            self.copy(&record).await;
-        }
+        (record, payload, sorted.first_only)
     }
 
     /// A body that is too large for the row, before `settle`: the row must not point to what is not there (rule 8.2).
@@ -263,17 +267,6 @@ impl Work {
             },
             body: Place::NotKept(Unkept::TooLarge),
         }
-    }
-
-    async fn settle_as(&mut self, record: &Record) -> bool {
-        let Ok(bytes) = record.encode() else {
-            return false;
-        };
-        let ending = Ending::Store {
-            record: bytes,
-            expires_at: record.expires_at,
-        };
-        self.settle(record.attempt, ending).await
     }
 
     fn unrecorded(&mut self, attempt: Attempt, status: u16, reply: Reply) {

@@ -6,8 +6,8 @@ use super::parts::pointer;
 use super::section::{Located, Section};
 use super::{
     AfterExpiry, AuthorityRules, GatewayRules, KeyToOrigin, LeaseOver, LedgerDown, Marker,
-    MismatchRetry, MismatchRules, NamePattern, Recorded, ReplayRules, ReplayStatus, RequestId,
-    RetentionFrom, RetentionRules, RunningRules, Signals, UnknownRules, WhileRunning,
+    MismatchRetry, MismatchRules, NamePattern, Question, Recorded, ReplayRules, ReplayStatus,
+    RequestId, RetentionFrom, RetentionRules, RunningRules, Signals, UnknownRules, WhileRunning,
 };
 
 /// Reads `[mismatch]`.
@@ -84,10 +84,27 @@ pub fn unknown(unknown: &Section<'_>) -> UnknownRules {
     let words = [
         ("hold", LeaseOver::Hold),
         ("run-again", LeaseOver::RunAgain),
+        ("probe", LeaseOver::Probe),
     ];
+    let lease_over = unknown.choice("lease_over", LeaseOver::Hold, &words, &[]);
+    let text = unknown.text("probe");
+    let probe = if lease_over == LeaseOver::Probe {
+        let mend = "write a request that tells whether it happened, such as probe = \"GET /v1/runs?key={key}\"";
+        unknown.missing("probe", mend);
+        text.and_then(|text| question(unknown, "probe", &text, mend))
+    } else {
+        unknown.idle(
+            "probe",
+            "lease_over",
+            "has no effect: the origin is not asked",
+            "write lease_over = \"probe\" too",
+        );
+        None
+    };
     let rules = UnknownRules {
         status: refusal_status(unknown, 409),
-        lease_over: unknown.choice("lease_over", LeaseOver::Hold, &words, &[]),
+        lease_over,
+        probe,
     };
     allow_words(unknown);
     unknown.end();
@@ -239,9 +256,8 @@ pub fn authority(authority: &Section<'_>) -> AuthorityRules {
     let rules = if asks {
         let mend = "write GET or HEAD, and a path that needs the caller's credentials, such as request = \"GET /v1/me\"";
         authority.missing("request", mend);
-        request.map_or(AuthorityRules::None, |text| {
-            question(authority, &text, mend)
-        })
+        let question = request.and_then(|text| question(authority, "request", &text, mend));
+        question.map_or(AuthorityRules::None, AuthorityRules::Origin)
     } else {
         authority.idle(
             "request",
@@ -255,21 +271,26 @@ pub fn authority(authority: &Section<'_>) -> AuthorityRules {
     rules
 }
 
-fn question(authority: &Section<'_>, text: &Located<'_, &str>, mend: &str) -> AuthorityRules {
+fn question(
+    section: &Section<'_>,
+    field: &'static str,
+    text: &Located<'_, &str>,
+    mend: &str,
+) -> Option<Question> {
     let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
     match text.value.split_once(' ') {
         Some((method @ ("GET" | "HEAD"), target))
             if target.starts_with('/') && target.bytes().all(plain) =>
         {
-            AuthorityRules::Origin {
+            Some(Question {
                 method: method.to_owned(),
                 target: target.to_owned(),
-            }
+            })
         }
         _ => {
             let wrong = format!("{:?} is no request that could be asked safely", text.value);
-            authority.refuse("request", text.place, wrong, mend);
-            AuthorityRules::None
+            section.refuse(field, text.place, wrong, mend);
+            None
         }
     }
 }

@@ -6,9 +6,9 @@ mod request;
 
 pub use answer::{
     AfterExpiry, AuthorityRules, GatewayRules, KeyToOrigin, LeaseOver, LedgerDown, Marker,
-    MismatchRetry, MismatchRules, NeverStore, NeverThen, Recorded, ReplayRules, ReplayStatus,
-    RequestId, RetentionFrom, RetentionRules, RunningRules, Signals, Test, UnknownRules,
-    WhileRunning,
+    MismatchRetry, MismatchRules, NeverStore, NeverThen, Question, Recorded, ReplayRules,
+    ReplayStatus, RequestId, RetentionFrom, RetentionRules, RunningRules, Signals, Test,
+    UnknownRules, WhileRunning,
 };
 pub use errors::{ErrorRules, ErrorTemplate, Hint, Words};
 pub use request::{

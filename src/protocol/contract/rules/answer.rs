@@ -55,6 +55,17 @@ pub struct UnknownRules {
     pub status: u16,
     /// What becomes of a claim whose lease is over (I3; rule 5.6).
     pub lease_over: LeaseOver,
+    /// How the origin is asked; there exactly where `lease_over` is [`LeaseOver::Probe`]. `{key}` in its target stands for the key.
+    pub probe: Option<Question>,
+}
+
+/// A request of the gateway's own to the origin, with the caller's headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// `GET` or `HEAD`.
+    pub method: String,
+    /// Path and query at the origin, beginning with `/`.
+    pub target: String,
 }
 
 /// What becomes of a claim whose lease is over without a result (I3).
@@ -64,6 +75,8 @@ pub enum LeaseOver {
     Hold,
     /// The next request runs it again.
     RunAgain,
+    /// The origin is asked whether it happened.
+    Probe,
 }
 
 /// What is not kept, whatever the outcome of its status: one of `[[outcome.never_store]]` (O2).
@@ -174,12 +187,7 @@ pub enum AuthorityRules {
     /// Nobody: the scope alone decides.
     None,
     /// The origin: this request, with the caller's headers, must not be answered with 401 or 403.
-    Origin {
-        /// `GET` or `HEAD`.
-        method: String,
-        /// Path and query at the origin, beginning with `/`.
-        target: String,
-    },
+    Origin(Question),
 }
 
 /// How long a claim is kept: `[retention]`.
