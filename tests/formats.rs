@@ -300,6 +300,7 @@ fn answers() -> Vec<(Answer, String)> {
         expired_at: seen(),
         until: expires_at,
     };
+    let too_many = Begun::TooManyKeys { wait_ms: 1_500 };
     let begun = |begun, waited| Answer::Begun { begun, waited };
     vec![
         (
@@ -324,6 +325,7 @@ fn answers() -> Vec<(Answer, String)> {
             format!("020004{ATTEMPT}{EXPIRES}90bf0500"),
         ),
         (begun(expired, false), format!("020005{SEEN}{EXPIRES}00")),
+        (begun(too_many, false), "020006dc0b00".to_owned()),
         (Answer::Settled(Settled::Recorded), "020100".to_owned()),
         (Answer::Settled(Settled::Fenced), "020101".to_owned()),
         (Answer::Again, "0202".to_owned()),
@@ -395,12 +397,13 @@ fn every_variant_has_a_pin() {
             Begun::Mismatch { .. } => 4,
             Begun::Unknown { .. } => 5,
             Begun::Expired { .. } => 6,
+            Begun::TooManyKeys { .. } => 7,
         },
-        Answer::Settled(Settled::Recorded) => 7,
-        Answer::Settled(Settled::Fenced) => 8,
-        Answer::Again => 9,
-        Answer::Peeked(None) => 10,
-        Answer::Peeked(Some(_)) => 11,
+        Answer::Settled(Settled::Recorded) => 8,
+        Answer::Settled(Settled::Fenced) => 9,
+        Answer::Again => 10,
+        Answer::Peeked(None) => 11,
+        Answer::Peeked(Some(_)) => 12,
     };
     let called: Vec<u32> = calls().iter().map(|(message, _)| call(message)).collect();
     assert_eq!(called, [0, 4, 1, 2, 3]);
@@ -408,5 +411,5 @@ fn every_variant_has_a_pin() {
         .iter()
         .map(|(message, _)| answer(message))
         .collect();
-    assert_eq!(answered, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    assert_eq!(answered, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
 }

@@ -60,6 +60,7 @@ fn the_smallest_policy_has_every_default() {
         (KvMode::Always, 256 * 1024)
     );
     assert_eq!(policy.limits.request_body, 8 * 1024 * 1024);
+    assert_eq!(policy.limits.new_keys_per_minute, 9_000);
     let [route] = policy.routes.as_slice() else {
         panic!("one route")
     };
@@ -213,7 +214,7 @@ fn every_value_that_this_version_implements() {
 origin = "HTTPS://API.example.com:8443/base/"
 ledger = { shards = 1024, generation = 2 }
 responses = { kv = "overflow", inline_limit = "64 KiB" }
-limits = { request_body = 0x100 }
+limits = { request_body = 0x100, new_keys_per_minute = 0 }
 call = { deadline_seconds = 20 }
 
 [[routes]]
@@ -247,6 +248,7 @@ gateway = { ledger_down = "refuse", key_to_origin = "as-it-came", signals = "on"
         (KvMode::Overflow, 65_536)
     );
     assert_eq!(policy.limits.request_body, 256);
+    assert_eq!(policy.limits.new_keys_per_minute, 0);
     let route = policy.route("DELETE", "/v1/7").unwrap();
     assert_eq!((route.deadline_ms, route.lease_ms), (20_000, 30_000));
     let rules = route.contract.as_ref().unwrap();

@@ -168,6 +168,7 @@ impl Told {
             Begun::Running { .. } => Self::Running,
             Begun::Mismatch { .. } => Self::Mismatch,
             Begun::Expired { .. } => Self::Expired,
+            Begun::TooManyKeys { .. } => unreachable!("no claim counts keys"),
         }
     }
 }

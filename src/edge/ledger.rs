@@ -3,17 +3,19 @@
 //! Every event is one turn of the event loop: the row is read, `protocol::claim` decides, one statement writes, and nothing is
 //! awaited in between. So no other request can come between the read and the write, although they are two statements; and the
 //! runtime holds the answer back until the write is durable (output gate). Nothing about a claim is kept in memory (rule 5.12),
-//! only who waits for one ([`Waiters`]).
+//! only who waits for one ([`Waiters`]) and who has claimed how many ([`NewKeys`]).
 
 use super::clock;
+use super::settings::settings;
 use super::waiting::Waiters;
 use crate::protocol::claim::{
     self, AttemptId, Begin, Begun, Claim, ClaimId, Settle, Settled, State as ClaimState, Write,
 };
 use crate::protocol::fingerprint::Fingerprint;
+use crate::protocol::new_keys::NewKeys;
 use crate::protocol::time::Time;
 use crate::protocol::wire::{self, Answer, Call};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use worker::{
     DurableObject, Env, Error, Request, Response, Result, SqlStorage, SqlStorageValue, State,
     durable_object,
@@ -57,16 +59,20 @@ pub struct Ledger {
     sql: SqlStorage,
     schema: Result<()>,
     waiters: Waiters,
+    new_keys: RefCell<NewKeys>,
     /// Whether this instance knows that an alarm is set. Only a hint: losing it costs one look.
     alarm_set: Cell<bool>,
 }
 
 impl DurableObject for Ledger {
-    fn new(state: State, _env: Env) -> Self {
+    fn new(state: State, env: Env) -> Self {
+        // Under an invalid policy, no Worker calls (rule 10.3).
+        let per_minute = settings(&env).map_or(0, |it| it.policy.limits.new_keys_per_minute);
         let sql = state.storage().sql();
         Self {
             schema: prepare(&sql),
             waiters: Waiters::default(),
+            new_keys: NewKeys::new(per_minute).into(),
             alarm_set: Cell::new(false),
             sql,
             state,
@@ -149,13 +155,23 @@ impl Ledger {
 /// The two transitions. Neither is `async`: that is what makes them atomic.
 impl Ledger {
     fn begin(&self, event: &Begin, now: Time) -> Result<Begun> {
+        let wait_ms = self.new_keys.borrow().wait_ms(event.scope, now);
         // Most claims are new: one statement inserts, or shows that there is a row to look at.
-        if let (Write::Put(claim), answer) = claim::begin(None, event, now)
+        if wait_ms == 0
+            && let (Write::Put(claim), answer) = claim::begin(None, event, now)
             && self.insert_if_absent(event.claim, &claim)?
         {
+            self.new_keys.borrow_mut().take(event.scope, now);
             return Ok(answer);
         }
         let row = self.read(event.claim)?;
+        // What the key's first request has come to is told to everybody, however many keys they have had (rule 5.25).
+        if row.as_ref().is_none_or(|row| now >= row.keep_until()) {
+            if wait_ms > 0 {
+                return Ok(Begun::TooManyKeys { wait_ms });
+            }
+            self.new_keys.borrow_mut().take(event.scope, now);
+        }
         let (write, answer) = claim::begin(row.as_ref(), event, now);
         self.apply(
             event.claim,

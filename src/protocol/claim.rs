@@ -145,6 +145,11 @@ pub enum Begun {
         /// From when on the key is new.
         until: Time,
     },
+    /// The key is new, and its caller has claimed too many new ones lately. The shard says so, not [`begin`].
+    TooManyKeys {
+        /// Until the caller may claim the next one, milliseconds.
+        wait_ms: u64,
+    },
 }
 
 /// The owner says how its attempt ended.

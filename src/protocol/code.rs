@@ -167,6 +167,8 @@ codes! {
     ReplayUnavailable = "replay-unavailable", 503, SameKey, Unsafe, Some(5), Some(Status::Replayed), "The operation ran, but its answer cannot be read right now";
     /// Rule 8.1.
     RecordUnreadable = "record-unreadable", 409, No, Unsafe, None, Some(Status::Spent), "The operation ran, but its record cannot be read";
+    /// Rule 5.25.
+    TooManyKeys = "too-many-keys", 429, SameKey, Unsafe, Some(1), None, "This caller uses too many new keys";
     /// The contract asks who is asking, and the origin said no (A1).
     AuthorityRefused = "authority-refused", 403, No, Unsafe, None, None, "The origin does not know this caller";
     /// The contract asks who is asking, and the origin did not say (A1).

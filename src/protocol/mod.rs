@@ -16,6 +16,7 @@ pub mod hints;
 mod jwt;
 pub mod key;
 pub mod never_store;
+pub mod new_keys;
 pub mod outcome;
 mod parameters;
 pub mod policy;

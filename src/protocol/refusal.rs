@@ -24,6 +24,8 @@ pub struct Refusal {
     retriable: bool,
     /// The origin's own status, where the refusal only passes it on.
     status: Option<u16>,
+    /// Seconds, in the place of the row's.
+    retry_after: Option<u32>,
     challenge: Option<String>,
     differences: Vec<Value>,
     /// Boxed: a refusal is also the error of many a function.
@@ -71,6 +73,7 @@ impl Refusal {
             original_status: None,
             retriable: false,
             status: None,
+            retry_after: None,
             challenge: None,
             differences: Vec::new(),
             resource: None,
@@ -102,6 +105,13 @@ impl Refusal {
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Self {
         self.status = Some(status);
+        self
+    }
+
+    /// With the time after which a retry may do better, in the place of the row's.
+    #[must_use]
+    pub fn after(mut self, wait_ms: u64) -> Self {
+        self.retry_after = u32::try_from(wait_ms.div_ceil(1000).max(1)).ok();
         self
     }
 
@@ -158,7 +168,7 @@ impl Refusal {
         let words = contract.and_then(|contract| contract.errors.words(self.code));
         let retry_after = match (self.code, contract) {
             (Code::RequestInProgress, Some(contract)) => Some(contract.running.retry_after_s),
-            _ => row.retry_after,
+            _ => self.retry_after.or(row.retry_after),
         };
         Said {
             r#type: words

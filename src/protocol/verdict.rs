@@ -156,6 +156,14 @@ impl Verdict {
                 )
                 .until(until),
             ),
+            Begun::TooManyKeys { wait_ms } => Self::Refuse(
+                Refusal::new(
+                    Code::TooManyKeys,
+                    "This caller has sent too many new keys within a minute. Nothing was sent to the origin by this request, and nothing \
+                     is kept under its key. Retry with the same key.",
+                )
+                .after(wait_ms),
+            ),
         }
     }
 

@@ -197,6 +197,7 @@ impl Search {
                 if kept { "unknown" } else { "lease over" }
             }
             Begun::Expired { .. } => panic!("not expired"),
+            Begun::TooManyKeys { .. } => panic!("no claim counts keys"),
         }
     }
 

@@ -220,6 +220,23 @@ fn rule_5_18_the_refusal_of_an_expired_key_says_since_when_and_until_when() {
 }
 
 #[test]
+fn edge_130_rule_5_25_the_refusal_of_a_key_too_many_says_when_to_ask_again() {
+    for (wait_ms, seconds) in [(1, "1"), (1_000, "1"), (1_001, "2"), (60_000, "60")] {
+        let refusal = refused(Verdict::of(&asks(2, 1), Begun::TooManyKeys { wait_ms }));
+        assert_eq!(refusal.code(), Code::TooManyKeys);
+        let (head, body) = refusal.answer(None, &Exchange::default());
+        assert_eq!(head.status, 429);
+        assert_eq!(head.headers.get("retry-after"), Some(seconds));
+        assert!(
+            !head.headers.has("idempotency-status"),
+            "no claim stands behind it"
+        );
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["retry_after"].to_string(), seconds);
+    }
+}
+
+#[test]
 fn rule_5_3_the_refusal_says_for_how_many_seconds_the_first_request_runs() {
     let expires_at = at(START + RETENTION);
     let running = Begun::Running {

@@ -185,6 +185,10 @@ fn rule_10_1_ranges_and_pairs() {
             "p.toml:5: limits.request_body: \"8 MB\" is not a size; a number of bytes, or a string such as \"256 KiB\" \
              or \"8 MiB\", from 1 to 33554432 is meant",
         ),
+        (
+            "[limits]\nnew_keys_per_minute = 1000001",
+            "p.toml:5: limits.new_keys_per_minute: 1000001 is out of range; a number of keys from 0 to 1000000 is meant",
+        ),
     ]);
 }
 

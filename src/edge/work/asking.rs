@@ -111,11 +111,13 @@ impl Work {
             return Ok((asked, rules.own));
         };
         let permitted = matches!(asked.begun, Begun::Execute { .. });
-        if !permitted && !matches!(asked.begun, Begun::Unknown { .. }) {
+        // A key that is new only here is not one too many (rule 5.24).
+        let seems_new = permitted || matches!(asked.begun, Begun::TooManyKeys { .. });
+        if !seems_new && !matches!(asked.begun, Begun::Unknown { .. }) {
             return Ok((asked, rules.own));
         }
         match self.shard(other).peek(event.clone()).await {
-            Ok(Some(begun)) if permitted || matches!(begun, Begun::Done { .. }) => {
+            Ok(Some(begun)) if seems_new || matches!(begun, Begun::Done { .. }) => {
                 if permitted {
                     self.settle(event.attempt, Ending::Release).await;
                 }

@@ -45,11 +45,13 @@ pub enum KvMode {
     Off,
 }
 
-/// What is refused for its size: `[limits]`.
+/// What is refused because it is too much: `[limits]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Guarded requests with more bytes than this get 413 (rule 4.12).
     pub request_body: usize,
+    /// How many new keys a minute one caller may claim in one shard (rule 5.25); 0 is no limit.
+    pub new_keys_per_minute: u32,
 }
 
 /// Reads `[ledger]`.
@@ -102,8 +104,17 @@ pub fn responses(responses: &Section<'_>) -> ResponseRules {
 /// Reads `[limits]`.
 pub fn limits(limits: &Section<'_>) -> Limits {
     // An isolate has 128 MB, which all its requests share.
+    let request_body = size(limits, "request_body", 1..=32 * MIB, 8 * MIB);
+    // By default the 150 a second that a shard is planned for: nobody who keeps to the plan ever meets the limit.
+    let new_keys = limits.number(
+        "new_keys_per_minute",
+        0..=1_000_000,
+        "a number of keys",
+        9_000,
+    );
     let rules = Limits {
-        request_body: size(limits, "request_body", 1..=32 * MIB, 8 * MIB),
+        request_body,
+        new_keys_per_minute: u32::try_from(new_keys.value).unwrap_or_default(),
     };
     limits.end();
     rules
