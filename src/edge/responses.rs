@@ -5,7 +5,9 @@ use super::js::KvNamespace;
 use crate::protocol::claim::ClaimId;
 use crate::protocol::record::{Place, Record};
 use crate::protocol::time::Time;
+use futures_util::future::{Either, select};
 use js_sys::{ArrayBuffer, Object, Reflect, Uint8Array};
+use std::pin::pin;
 use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -20,6 +22,10 @@ const MIN_TTL_S: u64 = 60;
 /// A value that was just written may not be seen everywhere at once: how often it is looked for, and how long apart.
 const LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(400);
+
+/// KV that has not answered by then has failed, whatever is still to come: a put, and all looks for a value together. A lease is
+/// at least 10 s longer than the call to the origin, and in these the attempt is settled, too.
+const DEADLINE: Duration = Duration::from_secs(8);
 
 /// No record is larger, its inline body included (a row takes 2 MB); a body behind it stays in JavaScript memory.
 const RECORD_BYTES: u32 = 2_250_000;
@@ -48,13 +54,12 @@ impl Responses {
         let value = body.into_array_after(&head);
         #[allow(clippy::cast_possible_truncation)] // a head is some KiB
         let body = value.subarray(head.len() as u32, value.length());
-        match self.put_raw(record, &value, now).await {
-            Ok(()) => Ok(body),
-            Err(error) => {
-                worker::console_error!("KV put failed: {error:?}");
-                Err(body)
-            }
+        match in_time(self.put_raw(record, &value, now)).await {
+            Some(Ok(())) => return Ok(body),
+            Some(Err(error)) => worker::console_error!("KV put failed: {error:?}"),
+            None => worker::console_error!("KV put failed: no answer in time"),
         }
+        Err(body)
     }
 
     async fn put_raw(&self, record: &Record, value: &Uint8Array, now: Time) -> Result<(), JsValue> {
@@ -71,6 +76,10 @@ impl Responses {
 
     /// The body that `record` points to; `None` where KV does not have it, or has something else under its name.
     pub async fn body(&self, record: &Record) -> Option<Uint8Array> {
+        in_time(self.looked_for(record)).await?
+    }
+
+    async fn looked_for(&self, record: &Record) -> Option<Uint8Array> {
         for look in 1..=LOOKS {
             if let Some(body) = self.look(record).await {
                 return Some(body);
@@ -83,7 +92,7 @@ impl Responses {
     }
 
     async fn look(&self, record: &Record) -> Option<Uint8Array> {
-        let (copy, body) = self.copy(record.claim).await?;
+        let (copy, body) = self.value(record.claim).await?;
         let length = u64::from(body.length());
         (*record == copy && record.body == Place::Kv(length)).then_some(body)
     }
@@ -91,8 +100,15 @@ impl Responses {
     /// The record that KV has for `claim`, with its body; `None` where it has none, or none that can be read. It may belong to
     /// an earlier life of the claim: attempt, fingerprint and expiry are the caller's to compare.
     pub async fn copy(&self, claim: ClaimId) -> Option<(Record, Uint8Array)> {
+        in_time(self.value(claim)).await?
+    }
+
+    async fn value(&self, claim: ClaimId) -> Option<(Record, Uint8Array)> {
         let promise = self.0.get(&name(claim), "arrayBuffer").ok()?;
-        let value = JsFuture::from(promise).await.ok()?;
+        let value = JsFuture::from(promise)
+            .await
+            .inspect_err(|error| worker::console_error!("KV get failed: {error:?}"))
+            .ok()?;
         let value = Uint8Array::new(&value.dyn_into::<ArrayBuffer>().ok()?.into());
         let start = value.subarray(0, value.length().min(RECORD_BYTES)).to_vec();
         let (record, rest) = Record::decode(&start).ok()?;
@@ -107,6 +123,14 @@ impl Responses {
             Place::NotKept(_) => return None,
         };
         (record.claim == claim).then_some((record, body))
+    }
+}
+
+/// What `work` comes to; `None` once the deadline has passed.
+async fn in_time<T>(work: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(work), pin!(Delay::from(DEADLINE))).await {
+        Either::Left((done, _)) => Some(done),
+        Either::Right(_) => None,
     }
 }
 
