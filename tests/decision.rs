@@ -7,7 +7,7 @@
 mod fixture;
 
 use fixture::{policy, request};
-use reprise::protocol::decision::{Decision, decide};
+use reprise::protocol::decision::{Decision, Refused, decide};
 use reprise::protocol::policy::Policy;
 use reprise::protocol::time::Time;
 
@@ -16,7 +16,7 @@ fn decided(policy: &Policy, method: &str, url: &str, headers: &[(&str, &str)]) -
     match decide(policy, &request(method, url, headers), NOW) {
         Decision::Pass => "pass".to_owned(),
         Decision::Ignore(_) => "ignore".to_owned(),
-        Decision::Refuse(_, _, refusal) => format!("refuse {}", refusal.code().row().code),
+        Decision::Refuse(refused) => format!("refuse {}", refused.refusal.code().row().code),
         Decision::Guard(guarded) => format!("guard {}", guarded.route.name),
     }
 }
@@ -326,7 +326,7 @@ fn rule_2_10_the_refusal_names_the_pattern() {
     let policy =
         policy("[[routes]]\nmatch = \"POST /v1/*\"\n[routes.key]\npattern = '[0-9a-f]{4}'");
     let request = request("POST", "http://h/v1/x", &[KEY]);
-    let Decision::Refuse(_, _, refusal) = decide(&policy, &request, NOW) else {
+    let Decision::Refuse(Refused { refusal, .. }) = decide(&policy, &request, NOW) else {
         panic!("the key matches");
     };
     assert_eq!(refusal.code().row().code, "key-malformed");

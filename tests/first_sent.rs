@@ -13,7 +13,7 @@ fn decided(policy: &Policy, method: &str, url: &str, headers: &[(&str, &str)]) -
     match decide(policy, &request(method, url, headers), NOW) {
         Decision::Pass => "pass".to_owned(),
         Decision::Ignore(_) => "ignore".to_owned(),
-        Decision::Refuse(_, _, refusal) => format!("refuse {}", refusal.code().row().code),
+        Decision::Refuse(refused) => format!("refuse {}", refused.refusal.code().row().code),
         Decision::Guard(guarded) => format!("guard {}", guarded.route.name),
     }
 }

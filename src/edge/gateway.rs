@@ -65,8 +65,17 @@ async fn route(raw: &Request, env: Env, context: &Context) -> Result<Response, J
             let answer = pass::ignoring_key(settings, raw, &request, contract).await;
             passed(answer, &exchange)
         }
-        Decision::Refuse(route, contract, refusal) => Line::new(&route.name, &exchange, None, None)
-            .refuse(&refusal, Some(contract), &exchange),
+        Decision::Refuse(refused) => {
+            let exchange = Exchange {
+                key: refused.key,
+                ..exchange
+            };
+            Line::new(&refused.route.name, &exchange, None, None).refuse(
+                &refused.refusal,
+                Some(refused.contract),
+                &exchange,
+            )
+        }
         Decision::Guard(guarded) => {
             let exchange = exchange.about(guarded.key.clone());
             guard(raw, env, context, settings, request, exchange, guarded).await

@@ -1,6 +1,6 @@
 //! Which sites may read an answer, and which of its headers (rules 9.8, 9.9 and 9.19; Fetch §3.2).
 
-use super::contract::Contract;
+use super::contract::{Contract, ErrorTemplate};
 use super::headers::Headers;
 use super::hints;
 use super::policy::Cors;
@@ -109,6 +109,10 @@ fn ours(contract: Option<&Contract>) -> Vec<&str> {
         "retry-after",
         "x-request-id",
     ];
+    let own = |contract: &Contract| matches!(contract.errors.template, ErrorTemplate::Own { .. });
+    if !contract.is_some_and(own) {
+        names.push("link");
+    }
     if let Some(contract) = contract {
         names.push(&contract.replay.marker.header);
         names.push(&contract.key.header);

@@ -18,9 +18,22 @@ pub enum Decision<'p> {
     /// To the origin like a passed one, although it carries a key: the contract does not take it (rule 1.7).
     Ignore(&'p Contract),
     /// Answered here, before anything is read, hashed or looked up (rule 2.9).
-    Refuse(&'p Route, &'p Contract, Refusal),
+    Refuse(Refused<'p>),
     /// Executed once.
     Guard(Guarded<'p>),
+}
+
+/// A request that is answered from its head alone.
+#[derive(Debug)]
+pub struct Refused<'p> {
+    /// The route that matched.
+    pub route: &'p Route,
+    /// The route's contract.
+    pub contract: &'p Contract,
+    /// The key, where it is not itself what is wrong: the refusal carries it too (rule 9.15).
+    pub key: Option<Key>,
+    /// Why.
+    pub refusal: Refusal,
 }
 
 /// A request that a claim will stand behind.
@@ -49,28 +62,35 @@ pub fn decide<'p>(policy: &'p Policy, request: &Inbound, now: Time) -> Decision<
     let Some(contract) = &route.contract else {
         return Decision::Pass;
     };
-    let refuse = |refusal| Decision::Refuse(route, contract, refusal);
+    let refuse = |key, refusal| {
+        Decision::Refuse(Refused {
+            route,
+            contract,
+            key,
+            refusal,
+        })
+    };
     let key = match Key::read(&contract.key, &request.headers) {
         Ok(Some(key)) => key,
         Ok(None) => {
             let sent = Key::is_sent(&contract.key, &request.headers);
             return match contract.key.missing {
-                Missing::Refuse => refuse(key_missing(contract)),
+                Missing::Refuse => refuse(None, key_missing(contract)),
                 Missing::Pass if sent => Decision::Ignore(contract),
                 Missing::Pass => Decision::Pass,
             };
         }
-        Err(fault) => return refuse(key_fault(contract, fault)),
+        Err(fault) => return refuse(None, key_fault(contract, fault)),
     };
     if scope::is_anonymous(&contract.scope, request) {
         match contract.scope.anonymous {
             Anonymous::Own => {}
             Anonymous::Ignore => return Decision::Ignore(contract),
-            Anonymous::Refuse => return refuse(credential_missing(contract)),
+            Anonymous::Refuse => return refuse(Some(key), credential_missing(contract)),
         }
     }
     if let Err(refusal) = first_sent::judge(contract, &request.headers, now) {
-        return refuse(refusal);
+        return refuse(Some(key), refusal);
     }
     let template = route.template.as_str();
     Decision::Guard(Guarded {

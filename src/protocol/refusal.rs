@@ -63,6 +63,17 @@ struct Said<'a> {
     retry_after: Option<u32>,
 }
 
+/// Where this gateway explains `row`.
+fn paragraph(row: Row) -> String {
+    format!("{TYPE_PATH}#{}", row.code)
+}
+
+/// The `Link` to that paragraph (RFC 8288), which draft-ietf-httpapi-idempotency-key-header-07 §2.7 asks for. It stays ours where the
+/// contract has a `type` of its own: that one need not lead anywhere.
+fn described_by(row: Row) -> String {
+    format!("<{}>; rel=\"describedby\"", paragraph(row))
+}
+
 impl Refusal {
     /// The refusal `code`; `detail` says what it means for this request and what to do.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
@@ -144,17 +155,19 @@ impl Refusal {
     /// Head and body of the answer to `exchange`, under `contract` where one is known.
     pub fn answer(&self, contract: Option<&Contract>, exchange: &Exchange) -> (Head, String) {
         let said = self.said(contract);
-        let (media_type, body) = match contract.map(|contract| &contract.errors.template) {
+        let mut headers = Headers::new();
+        let body = match contract.map(|contract| &contract.errors.template) {
             Some(ErrorTemplate::Own { media_type, body }) => {
+                headers.push("content-type", media_type);
                 let body = body.fill(&|word| self.word(word, &said, exchange));
-                (media_type.as_str(), body.to_string())
+                body.to_string()
             }
             Some(ErrorTemplate::ProblemJson) | None => {
-                ("application/problem+json", self.problem(&said, exchange))
+                headers.push("content-type", "application/problem+json");
+                headers.push("link", described_by(said.row));
+                self.problem(&said, exchange)
             }
         };
-        let mut headers = Headers::new();
-        headers.push("content-type", media_type);
         self.add_headers(&mut headers, &said, contract, exchange);
         let head = Head {
             status: said.status,
@@ -173,7 +186,7 @@ impl Refusal {
         Said {
             r#type: words
                 .and_then(|words| words.kind.clone())
-                .unwrap_or_else(|| format!("{TYPE_PATH}#{}", row.code)),
+                .unwrap_or_else(|| paragraph(row)),
             row,
             status: self.status(contract).unwrap_or(row.status),
             code: words

@@ -6,7 +6,7 @@ use reprise::protocol::key::Key;
 use reprise::protocol::refusal::{Code, Refusal};
 
 const OURS: &str = "idempotency-status, idempotency-expires, idempotency-original-date, idempotency-original-request-id, \
-                    preference-applied, retry-after, x-request-id, idempotent-replayed, idempotency-key, x-should-retry";
+                    preference-applied, retry-after, x-request-id, link, idempotent-replayed, idempotency-key, x-should-retry";
 
 fn exposed(head: &Head) -> Vec<&str> {
     head.headers
