@@ -102,6 +102,10 @@ impl Key {
                 if line.contains(',') {
                     return Err(KeyFault::Repeated);
                 }
+                // `""` would be the key of everybody who quotes nothing (rule 2.2).
+                if line == r#""""# {
+                    return Err(KeyFault::Empty);
+                }
                 line.to_owned()
             }
         };

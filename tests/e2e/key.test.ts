@@ -21,6 +21,7 @@ before(async () => {
       origin.url,
       "POST,PATCH /v1/*",
       { match: "POST /quoted/*", rules: `[routes.key]\nsyntax = "quoted"` },
+      { match: "POST /raw/*", rules: `[routes.key]\nsyntax = "raw"` },
       { match: "POST /quoted-uuid/*", rules: `[routes.key]\nsyntax = "quoted"\nmin = 36\nmax = 36` },
       { match: "POST /required/*", rules: `[routes.key]\nmissing = "refuse"` },
       { match: "POST /alias/*", rules: `[routes.key]\naliases = ["X-Idempotency-Key"]` },
@@ -110,6 +111,16 @@ test("edge_005 rule_2_3 a broken quoted string is refused, never taken for no ke
   }
 });
 
+test("edge_005 rule_2_3 where quotes are not read, a broken quoted string is a key as any other", async () => {
+  const place = origin.place(undefined, { under: "/raw" });
+  for (const [i, value] of ['"abc', '"a"b', '"a\\x"'].entries()) {
+    const first = await post(place.path, `Idempotency-Key: ${value}`);
+    assertFresh(first);
+    assertReplay(await post(place.path, `Idempotency-Key: ${value}`), first);
+    assert.equal(place.count, i + 1);
+  }
+});
+
 test("edge_006 rule_2_3 parameters behind a quoted key are refused, whatever the bare key has done before", async () => {
   for (const under of ["/v1", "/quoted"]) {
     const place = origin.place(undefined, { under });
@@ -140,7 +151,7 @@ test("edge_007 rule_2_3 an escape in a quoted key is decoded once", async () => 
 });
 
 test("edge_008 edge_215 rule_2_2 an empty key is refused: it is neither missing nor a key that all share", async () => {
-  for (const under of ["/v1", "/quoted", "/required"]) {
+  for (const under of ["/v1", "/quoted", "/raw", "/required"]) {
     const place = origin.place(undefined, { under });
     for (const line of ["Idempotency-Key:", "Idempotency-Key:    ", "Idempotency-Key: \t ", 'Idempotency-Key: ""', 'Idempotency-Key:  "" ']) {
       assertRefusal(await post(place.path, line), 400, "key-empty");
