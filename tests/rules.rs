@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+#[path = "protocol/sources.rs"]
+mod sources;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -29,25 +32,10 @@ fn citations(text: &str) -> impl Iterator<Item = Rule> {
     })
 }
 
-/// The texts of all sources below `folder`.
-fn texts(folder: &Path, found: &mut Vec<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let is_source = path.extension().is_some_and(|e| e == "rs" || e == "ts");
-        if path.is_dir() {
-            texts(&path, found);
-        } else if is_source && !path.ends_with("tests/rules.rs") {
-            found.push(fs::read_to_string(&path).unwrap());
-        }
-    }
-}
-
 fn cited() -> BTreeSet<Rule> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut found = Vec::new();
-    texts(&root.join("tests"), &mut found);
-    texts(&root.join("src"), &mut found);
-    found.iter().flat_map(|text| citations(text)).collect()
+    let found = ["tests", "src"].map(|folder| sources::texts(folder, "tests/rules.rs"));
+    let texts = found.iter().flatten();
+    texts.flat_map(|text| citations(text)).collect()
 }
 
 fn stated() -> BTreeSet<Rule> {
