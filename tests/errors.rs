@@ -7,6 +7,7 @@
 mod fixture;
 
 use fixture::{EXCHANGE_ID, contract, exchange, headers};
+use reprise::protocol::compiled;
 use reprise::protocol::contract::Contract;
 use reprise::protocol::key::Key;
 use reprise::protocol::refusal::{Code, Refusal, Retry};
@@ -218,6 +219,23 @@ fn rule_9_14_edge_069_the_hints_are_the_contracts() {
             }
         }
     }
+}
+
+/// SDKs retry 409 by themselves, in vain after a mismatch.
+#[test]
+fn rule_9_14_edge_069_every_contract_that_answers_a_mismatch_with_409_says_not_to_retry() {
+    let mut named = Vec::new();
+    for (name, text) in compiled::CONTRACTS {
+        let contract = Contract::parse(name, text).unwrap_or_else(|problems| panic!("{problems}"));
+        let (head, _) =
+            Refusal::new(Code::KeyReused, "").answer(Some(&contract), &exchange(&[], ""));
+        if head.status == 409 {
+            let hints: Vec<&str> = head.headers.lines("x-should-retry").collect();
+            assert_eq!(hints, ["false"], "{name}");
+            named.push(*name);
+        }
+    }
+    assert_eq!(named, ["increase", "resend", "semarize", "speechify"]);
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn rule_8_11_adyen_keeps_no_transient_error() {
 
 /// The keys that the documents print, and keys that they rule out.
 #[test]
-fn rule_2_3_the_keys_of_the_documents() {
+fn edge_004_rule_2_3_the_keys_of_the_documents() {
     let read = |name: &str, value: &str| {
         let contract = contract(name);
         let headers = fixture::headers(&[(&contract.key.header, value)]);
@@ -148,6 +148,19 @@ fn rule_2_3_the_keys_of_the_documents() {
     }
     // Svix: as if there were none.
     assert_eq!(read("svix", "a b"), Ok(None));
+}
+
+/// No contract has a mode of its own for UUIDs: a pattern takes either case, and two spellings are two keys.
+#[test]
+fn edge_019_rule_2_8_a_uuid_in_the_other_case_is_another_key() {
+    let contract = contract("iceberg");
+    let read = |value: &str| {
+        let headers = fixture::headers(&[("Idempotency-Key", value)]);
+        Key::read(&contract.key, &headers).unwrap().unwrap()
+    };
+    let upper = "017F22E2-79B0-7CC3-98C4-DC0C0C07398F";
+    assert_ne!(read(upper), read(&upper.to_lowercase()));
+    assert_eq!(read(upper), read(upper));
 }
 
 /// Two sessions of one merchant, two paths of one operation: the template of their route is the same.

@@ -1,9 +1,10 @@
-// Request bodies: limits, chunks, uploads that break off (docs/protocol.md §4; edge cases 40, 71).
+// Request bodies: limits, chunks, uploads that are held back or break off (docs/protocol.md §4; edge cases 32, 40, 71).
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertFresh, assertRefusal, assertReplay } from "./expect.ts";
 import { LIMIT, claimCount, gateway, origin } from "./http.ts";
+import type { Wire } from "./wire.ts";
 
 // ---------------------------------------------------------------------------------------------------- request bodies
 
@@ -109,4 +110,41 @@ test("edge_071 rule_4_11 a chunked upload that breaks off between two chunks cla
     assert.equal(place.only.body.toString(), '{"amount":1}');
     assert.equal(place.count, 1);
   }
+});
+
+test("edge_032 a client that holds its body back until it has waited long enough is answered like any other", async () => {
+  const place = origin.place();
+  const key = gateway.key();
+  const hold = async (body: string): Promise<Wire> => {
+    const wire = await gateway.connect();
+    const headers = [`Idempotency-Key: ${key}`, "Content-Type: application/json", "Expect: 100-continue", `Content-Length: ${body.length}`];
+    wire.requestHead({ method: "POST", path: place.path, headers });
+    return wire;
+  };
+  const held = [await hold("{}"), await hold("[]"), await hold("{}")] as const;
+  // What would be decided by the body is not decided before it is there: nothing is claimed, nobody is kept from the key.
+  const first = await gateway.post(place.path, key);
+  assertFresh(first);
+  const [replay, mismatch, gone] = held;
+  replay.write("{}");
+  assertReplay(await replay.answer(), first);
+  mismatch.write("[]");
+  assertRefusal(await mismatch.answer(), 422, "key-reused");
+  gone.reset();
+  for (const wire of held) wire.close();
+  assert.equal(place.count, 1);
+});
+
+test("edge_032 rule_2_9 rule_4_12 what the head decides is answered without the body that a client holds back", async () => {
+  const place = origin.place();
+  for (const [status, code, ...headers] of [
+    [400, "key-malformed", "Idempotency-Key: a b", "Content-Length: 2"],
+    [413, "body-too-large", `Idempotency-Key: ${gateway.key()}`, `Content-Length: ${LIMIT + 1}`],
+  ] as const) {
+    const wire = await gateway.connect();
+    wire.requestHead({ method: "POST", path: place.path, headers: ["Expect: 100-continue", ...headers] });
+    assertRefusal(await wire.answer(), status, code);
+    wire.close();
+  }
+  assert.equal(place.count, 0);
 });

@@ -1,5 +1,5 @@
 // What a contract makes of the gateway's answers: its own errors, its hints, the key in them, its signals (docs/protocol.md rules 8.7, 9.13
-// to 9.18; edge cases 69, 75, 102, 117).
+// to 9.18; edge cases 22, 69, 75, 102, 117).
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -41,6 +41,7 @@ before(async () => {
       { limits: `request_body = "1 KiB"` },
       "POST /v1/*",
       { match: "POST /own/*", rules: OWN },
+      { match: "POST /required/*", rules: OWN.replace("[routes.key]", `[routes.key]\nmissing = "refuse"`) },
       { match: "POST /renamed/*", rules: `[routes.mismatch]\ncode = "reused"\nmessage = "Used before."` },
       { match: "POST /quiet/*", rules: `[routes.gateway]\nsignals = "off"` },
       { match: "POST /mapped/*", rules: `[routes.replay]\nstatus = { 201 = 200 }` },
@@ -112,6 +113,18 @@ test("rule_9_13 rule_9_14 edge_069 edge_075 a contract's refusals have its body,
   assertOwn(await gateway.post(place.path, gateway.key(), " ".repeat(1025)), 413, "body-too-large");
   open();
   assertFresh(await first);
+  assert.equal(place.count, 1);
+});
+
+test("edge_022 rule_2_1 rule_9_13 a missing key is refused in the contract's own form", async () => {
+  const place = origin.place(undefined, { under: "/required" });
+  const missing = await gateway.send({ method: "POST", path: place.path, headers: ["Content-Type: application/json"], body: "{}" });
+  const { error, key } = assertOwn(missing, 400, "invalid_key");
+  assert.match(error.message, /Idempotency-Key/i, "the refusal names the header that is missing");
+  assert.deepEqual([error.retry_after, key], [undefined, undefined]);
+  assert.deepEqual(hints(missing), ["false", "false", undefined, undefined]);
+  assert.equal(place.count, 0);
+  assertFresh(await gateway.post(place.path, gateway.key()));
   assert.equal(place.count, 1);
 });
 

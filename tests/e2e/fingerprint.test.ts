@@ -164,6 +164,7 @@ test("edge_059 rule_4_13 a form counts by its pairs: not by the spelling of a sp
   await assertDifferent("form", form("a=1&b=2+3"), [form("a=1&b=2%2B3"), form("a=1&b=2"), form("a=1&b=2+3&"), form("a=1&b=2+3&a=1"), form("a=1&B=2+3")]);
   await assertDifferent("one name", form("a=1&a=2"), [form("a=2&a=1")]);
   await assertDifferent("a list of objects", form("a[][x]=1&a[][y]=2&a[][x]=3"), [form("a[][x]=1&a[][x]=3&a[][y]=2")]);
+  await assertDifferent("by bytes", form("a=1&b=2+3"), [form("b=2+3&a=1"), form("a=1&b=2%203")], "/exact");
   await assertDifferent("broken escapes", form("a=1&b=%"), [form("b=%&a=1"), form("a=1&b=%25")]);
 });
 
@@ -331,7 +332,7 @@ const answerDigest: Script = (request, response) => {
   response.writeHead(201).end(`${request.number} ${request.body.length} ${digest}`);
 };
 
-test("edge_070 defect_216 the whole of a large body counts, and reaches the origin whole", async () => {
+test("edge_070 defect_216 the whole of a large body counts, in whatever pieces it comes, and reaches the origin whole", async () => {
   const MIB = 1024 * 1024;
   for (const [length, type] of [[2 * MIB, "application/octet-stream"], [8 * MIB, "application/octet-stream"], [2 * MIB, "application/json"]] as const) {
     const filler = Buffer.alloc(length, type === "application/json" ? "lorem ipsum " : "\x00\x01\x02\xfd\xfe\xff", "latin1");
@@ -348,6 +349,8 @@ test("edge_070 defect_216 the whole of a large body counts, and reaches the orig
     other.writeUInt8(other.readUInt8(length - 3) ^ 1, length - 3);
     assertRefusal(await send(place.path, key, typed(type, other)), 422, "key-reused");
     assertReplay(await send(place.path, key, typed(type, filler)), first);
+    const pieces = [filler.subarray(0, 1), filler.subarray(1, MIB + 1), filler.subarray(MIB + 1)];
+    assertReplay(await send(place.path, key, { headers: [`Content-Type: ${type}`], body: pieces }), first);
     assert.equal(place.count, 1);
   }
 });

@@ -28,8 +28,8 @@ test("edge_024 rule_1_4 safe methods with a key reach the origin every time, and
 
 test("edge_025 rule_1_4 a key on a method that the contract does not cover is ignored, even a malformed one", async () => {
   const claims = await claimCount();
-  for (const method of ["PUT", "DELETE"]) {
-    const place = origin.place();
+  for (const [method, under] of [["PUT", "/v1"], ["DELETE", "/v1"], ["PUT", "/posts"], ["PATCH", "/posts"], ["DELETE", "/posts"]] as const) {
+    const place = origin.place(undefined, { under });
     const headers = [`Idempotency-Key: ${gateway.key()}`];
     for (const execution of [1, 2]) {
       const answer = await gateway.send({ method, path: place.path, headers, body: "{}" });
@@ -42,6 +42,7 @@ test("edge_025 rule_1_4 a key on a method that the contract does not cover is ig
     assert.equal(place.count, 3);
   }
   assert.equal(await claimCount(), claims);
+  assertRefusal(await gateway.send({ method: "POST", path: "/posts/1", body: "{}" }), 400, "key-missing");
 });
 
 test("edge_025 a PATCH is guarded where the contract covers it", async () => {
@@ -159,6 +160,11 @@ test("edge_036 rule_4_4 the order of pairs with one name counts", async () => {
   assertRefusal(await gateway.post(`${place.path}?a=2&a=1&b=3`, key), 422, "key-reused");
   assertReplay(await gateway.post(`${place.path}?a=1&b=3&a=2`, key), first);
   assert.equal(place.count, 1);
+  const raw = origin.place(undefined, { under: "/raw" });
+  const other = gateway.key();
+  assertFresh(await gateway.post(`${raw.path}?a=1&a=2`, other));
+  assertRefusal(await gateway.post(`${raw.path}?a=2&a=1`, other), 422, "key-reused");
+  assert.equal(raw.count, 1);
 });
 
 test("rule_4_4 `+` and `%20` are different in a query, no query and an empty one are not", async () => {
@@ -189,6 +195,22 @@ test("edge_037 edge_209 rule_6_2 a redirect is not followed, and is replayed wit
   }
 });
 
+test("edge_037 rule_7_6 a redirect that the contract releases comes with its Location, is not followed, and leaves the key free", async () => {
+  const target = origin.place();
+  const location = `${origin.url}${target.path}`;
+  const place = origin.place((_, response) => response.writeHead(307, { Location: location }).end("moved"), { under: "/redirecting" });
+  const key = gateway.key();
+  for (const execution of [1, 2]) {
+    const answer = await gateway.post(place.path, key);
+    assert.equal(answer.status, 307);
+    assert.equal(answer.header("location"), location);
+    assert.equal(answer.header("idempotency-status"), "fresh");
+    assert.equal(answer.header("idempotency-expires"), undefined, "nothing is kept");
+    assert.equal(place.count, execution);
+  }
+  assert.equal(target.count, 0, "it was followed");
+});
+
 test("edge_038 edge_206 rule_9_5 204, 205 and 304 have no body and no header about one, first and again", async () => {
   for (const status of [204, 205, 304]) {
     const place = origin.place((_, response) => response.writeHead(status, { ETag: '"v1"' }).end());
@@ -209,7 +231,7 @@ test("edge_038 edge_206 rule_9_5 204, 205 and 304 have no body and no header abo
   }
 });
 
-test("edge_039 trailers of an answer are dropped, its body is whole", async () => {
+test("edge_039 rule_8_6 trailers of an answer are dropped, its body is whole", async () => {
   const place = origin.place((_, response) => {
     // This workerd does not read trailers off the connection, and would take them for the next answer on it.
     response.writeHead(200, { "Content-Type": "text/plain", Trailer: "X-Checksum", Connection: "close" });

@@ -16,6 +16,8 @@ export const gateway = await startGateway({
     origin.url,
     { limits: `request_body = "64 KiB"` },
     "POST,PATCH /v1/*",
+    { match: "/posts/*", rules: `methods = ["POST"]\n[routes.key]\nmissing = "refuse"` },
+    { match: "POST /redirecting/*", rules: `[routes.outcome]\nstore = ["2xx", "4xx", "5xx"]\nrelease = ["3xx"]` },
     { match: "DELETE /deletable/*", rules: `methods = ["DELETE"]` },
     { match: "POST /required/*", rules: `[routes.key]\nmissing = "refuse"` },
     { match: "POST /sorted/*", rules: `[routes.fingerprint]\nparts = ["method", "path", "query", "body"]` },

@@ -9,7 +9,7 @@ import { startGateway } from "./gateway.ts";
 import type { Gateway } from "./gateway.ts";
 import { barrier } from "./guard.ts";
 import { startOrigin } from "./origin.ts";
-import type { Origin, Place, Script } from "./origin.ts";
+import type { Arrival, Origin, Place, Script } from "./origin.ts";
 import { policy } from "./policy.ts";
 import type { Answer } from "./wire.ts";
 
@@ -31,6 +31,7 @@ before(async () => {
       "POST /v1/*",
       scoped("account", ["header:x-account", "host"]),
       scoped("host", ["host"]),
+      scoped("waits", ["header:authorization"], `running = { answer = "wait", wait_seconds = 25 }`),
       { match: "POST /refuse/*", rules: `[routes.scope]\nanonymous = "refuse"` },
       { match: "POST /ignore/*", rules: `[routes.scope]\nanonymous = "ignore"` },
       scoped("api-key", ["header:x-api-key", "host"]),
@@ -93,6 +94,13 @@ test("edge_042 another caller's other body is no mismatch: a key is known to its
   assertFresh(await gateway.post(place.path, key, `{"amount":1}`, [bearer("a")]));
   assertFresh(await gateway.post(place.path, key, `{"amount":2}`, [bearer("b")]));
   assert.equal(place.count, 2);
+});
+
+test("edge_042 two API keys of one organisation are two callers, or one where the organisation is the scope", async () => {
+  const callers = [["X-Account: org_1", "X-Api-Key: sk_1"], ["X-Account: org_1", "X-Api-Key: sk_2"]] as const;
+  const [one, other] = callers.map((lines) => [...lines]) as [string[], string[]];
+  await assertApart(origin.place(undefined, { under: "/api-key" }), gateway.key(), one, other);
+  await assertTogether(origin.place(undefined, { under: "/account" }), gateway.key(), one, other);
 });
 
 test("edge_043 defect_240 a refreshed token is still the same caller, where the scope is a stable part", async () => {
@@ -286,41 +294,40 @@ test("rule_3_4 an empty header and none are two callers", async () => {
   await assertApart(origin.place(undefined, { under: "/api-key" }), gateway.key(), ["X-Api-Key:"], []);
 });
 
-test("edge_051 a key that is somebody else's looks like one that nobody has", async () => {
-  const gate = barrier();
+test("edge_051 a key that is somebody else's looks like one that nobody has, and takes no longer", async () => {
   const constant: Script = (_, response) => {
     response.writeHead(201, { "Content-Type": "text/plain", Date: "Mon, 01 Jan 2024 00:00:00 GMT" }).end("made");
   };
-  const scripts: Record<string, Script> = {
-    done: constant,
-    running: async (request, response) => {
-      if (request.header("authorization") === "Bearer owner") await gate.opened;
-      constant(request, response);
-    },
-    unknown: (request, response) => {
-      if (request.header("authorization") === "Bearer owner") request.reset();
-      else constant(request, response);
-    },
-  };
+  const isOwner = (request: Arrival): boolean => request.header("authorization") === "Bearer owner";
   const shape = (answer: Answer): unknown => ({
     status: answer.status,
     body: answer.text(),
     // An expiry tells when, and is the one value that differs from one moment to the next.
     headers: answer.headers.map(([name, value]) => (/^idempotency-expires$/i.test(name) ? name : `${name}: ${value}`)),
   });
-  const probe = (place: Place, key: string): Promise<Answer> => gateway.post(place.path, key, "{}", [bearer("prober")]);
-  for (const [state, script] of Object.entries(scripts)) {
-    const place = origin.place(script);
-    const key = gateway.key();
-    const owner = gateway.post(place.path, key, "{}", [bearer("owner")]);
-    if (state === "running") await place.arrived();
-    else await owner;
-    const foreign = await probe(place, key);
-    assertFresh(foreign);
-    assert.deepEqual(shape(foreign), shape(await probe(place, gateway.key())), `the owner's claim is ${state}`);
-    assert.equal(place.count, 3);
-    gate.open();
-    await owner;
+  for (const under of ["/v1", "/waits"]) {
+    for (const state of ["done", "running", "unknown"]) {
+      const gate = barrier();
+      const place = origin.place(async (request, response) => {
+        if (isOwner(request) && state === "running") await gate.opened;
+        if (isOwner(request) && state === "unknown") request.reset();
+        else constant(request, response);
+      }, { under });
+      const key = gateway.key();
+      const owner = gateway.post(place.path, key, "{}", [bearer("owner")]);
+      if (state === "running") await place.arrived();
+      else await owner;
+      // The gate is still shut: nobody waits for what somebody else does.
+      for (const [body, prober] of [["{}", "prober-1"], ["[]", "prober-2"]] as const) {
+        const probe = (probed: string): Promise<Answer> => gateway.post(place.path, probed, body, [bearer(prober)]);
+        const foreign = await probe(key);
+        assertFresh(foreign);
+        assert.deepEqual(shape(foreign), shape(await probe(gateway.key())), `the owner's claim is ${state}`);
+      }
+      assert.equal(place.count, 5);
+      gate.open();
+      assert.equal((await owner).status, state === "unknown" ? 502 : 201);
+    }
   }
 });
 
@@ -338,6 +345,29 @@ test("defect_234 releasing one caller's key leaves another caller's alone", asyn
   }
   assertReplay(await gateway.post(place.path, key, "{}", [bearer("b")]), kept);
   assert.equal(place.count, 3);
+});
+
+test("edge_047 rule_3_5 an API key that tells callers apart is not kept in clear, whichever way it comes", async () => {
+  const canary = "this-answer-is-kept-in-clear";
+  const secret = (form: string): string => `kept-secret-${form}-7d1b`;
+  const basic = Buffer.from(`${secret("basic")}:`).toString("base64");
+  for (const [under, query, caller] of [
+    ["/api-key", "", [`X-Api-Key: ${secret("header")}`]],
+    ["/v1", "", [`Authorization: Basic ${basic}`]],
+    ["/in-query", `?api_key=${secret("query")}`, []],
+  ] as const) {
+    const place = origin.place((_, response) => response.writeHead(200).end(canary.padEnd(300 * 1024, ".")), { under });
+    const small = origin.place((_, response) => response.writeHead(200).end(canary), { under });
+    for (const { path } of [place, small]) {
+      const key = gateway.key();
+      const first = await gateway.post(path + query, key, "{}", caller);
+      assertFresh(first, 200);
+      assertReplay(await gateway.post(path + query, key, "{}", caller), first);
+      assertRefusal(await gateway.post(path + query, key, "[]", caller), 422, "key-reused");
+    }
+    assert.deepEqual([place.count, small.count], [1, 1]);
+  }
+  await assertKeptNowhere(canary, [...["header", "basic", "query"].map(secret), basic]);
 });
 
 test("rule_3_5 neither key nor credential is stored or logged: not in the ledger, not in KV, not on the disk", async () => {
@@ -363,6 +393,16 @@ test("rule_3_5 neither key nor credential is stored or logged: not in the ledger
   assertRefusal(await gateway.post(held.path, `${key},${key}`, "{}", caller), 400, "key-repeated");
   await gateway.logged((line) => JSON.stringify(line).includes("key-repeated"));
 
+  await assertKeptNowhere(canary, [key, token]);
+  const log = gateway.log.map((line) => line.message).join("\n");
+  assert.match(log, /request-in-progress/, "the search through the log finds what is there");
+  for (const secret of [key, token]) assert.equal(log.includes(secret), false, `${secret} is not in the log`);
+  gate.open();
+  await running;
+});
+
+/** Asserts that none of `secrets` is in the ledger, in KV or on the disk, where `canary`, which is in an answer, is found in each. */
+async function assertKeptNowhere(canary: string, secrets: readonly string[]): Promise<void> {
   const kv = await gateway.kv();
   const kvBytes: Buffer[] = [];
   for (const { name } of (await kv.list()).keys) {
@@ -377,15 +417,10 @@ test("rule_3_5 neither key nor credential is stored or logged: not in the ledger
   const places = { ledger: Buffer.concat(rows), kv: Buffer.concat(kvBytes), disk: Buffer.concat(disk) };
   for (const [place, bytes] of Object.entries(places)) {
     assert.ok(bytes.includes(canary), `the search through the ${place} finds what is there`);
-    for (const secret of [key, token]) {
+    for (const secret of secrets) {
       for (const form of [secret, Buffer.from(secret).toString("hex"), Buffer.from(secret).toString("base64").slice(0, 20)]) {
         assert.equal(bytes.includes(form), false, `${form} is not in the ${place}`);
       }
     }
   }
-  const log = gateway.log.map((line) => line.message).join("\n");
-  assert.match(log, /request-in-progress/, "the search through the log finds what is there");
-  for (const secret of [key, token]) assert.equal(log.includes(secret), false, `${secret} is not in the log`);
-  gate.open();
-  await running;
-});
+}

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 #[test]
-fn rule_4_7_no_body_an_empty_body_and_an_empty_object_are_three() {
+fn rule_4_7_edge_063_no_body_an_empty_body_and_an_empty_object_are_three() {
     for part in ["body", "body:exact"] {
         let rules = parts(&format!("\"{part}\""));
         for headers in [&[JSON][..], &[PLAIN], &[]] {
@@ -100,7 +100,7 @@ fn rule_4_10_every_other_body_counts_by_its_bytes() {
 
 /// A body that is not in the coding that it is said to be in counts like any other: nobody decodes it.
 #[test]
-fn rule_4_18_the_coding_counts_with_the_body_whether_or_not_the_media_type_does() {
+fn rule_4_18_edge_062_the_coding_counts_with_the_body_whether_or_not_the_media_type_does() {
     const GZIP: Line = ("Content-Encoding", "gzip");
     const FORM: Line = ("Content-Type", "application/x-www-form-urlencoded");
     for part in ["body", "body:exact"] {
@@ -162,7 +162,7 @@ proptest! {
     }
 
     #[test]
-    fn rule_4_1_without_comparison_nothing_counts(
+    fn rule_4_1_edge_067_without_comparison_nothing_counts(
         method in "POST|PATCH|PUT",
         path in "/[a-z?=&]{0,9}",
         body in vec(any::<u8>(), 0..40),

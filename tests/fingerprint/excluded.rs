@@ -12,7 +12,7 @@ fn without(pointers: &[&str], text: &str) -> Option<String> {
 }
 
 #[test]
-fn rule_4_19_excluded_members_do_not_count() {
+fn rule_4_19_edge_064_excluded_members_do_not_count() {
     for (pointers, text, left) in [
         (&["/a"][..], "{\"a\":1,\"b\":2}", "{\"b\":2}"),
         (&["/a"], "{\"a\":{\"c\":[1]},\"b\":2}", "{\"b\":2}"),

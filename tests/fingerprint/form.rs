@@ -12,7 +12,7 @@ fn of_form(text: &[u8]) -> Fingerprint {
 }
 
 #[test]
-fn rule_4_13_the_spelling_of_a_character_does_not_count() {
+fn rule_4_13_edge_059_the_spelling_of_a_character_does_not_count() {
     for same in [
         &["a=b c", "a=b+c", "a=b%20c", "%61=b%20%63"][..],
         &["a=~", "a=%7E", "a=%7e"],
@@ -27,7 +27,7 @@ fn rule_4_13_the_spelling_of_a_character_does_not_count() {
 }
 
 #[test]
-fn rule_4_13_pairs_of_different_roots_have_no_order() {
+fn rule_4_13_edge_059_pairs_of_different_roots_have_no_order() {
     for same in [
         &["a=1&b=2", "b=2&a=1", "b=2&%61=1"][..],
         &["a=1&b=2&a=3", "a=1&a=3&b=2", "b=2&a=1&a=3"],

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn rule_4_2_the_method_comes_with_its_override() {
+fn rule_4_2_edge_027_the_method_comes_with_its_override() {
     let rules = parts("\"method\"");
     for name in [
         "X-HTTP-Method-Override",
@@ -41,7 +41,7 @@ fn rule_4_2_the_method_comes_with_its_override() {
 }
 
 #[test]
-fn rule_4_3_paths_are_normalised() {
+fn rule_4_3_edge_034_paths_are_normalised() {
     let rules = parts("\"path\"");
     for same in [
         &["/a/b", "/%61/b", "/a/./b", "/a/x/../b", "/a\\b", "/a/b?q"][..],
@@ -58,7 +58,7 @@ fn rule_4_3_paths_are_normalised() {
 }
 
 #[test]
-fn rule_4_4_the_pairs_of_a_query_are_sorted_by_name() {
+fn rule_4_4_edge_035_edge_036_the_pairs_of_a_query_are_sorted_by_name() {
     let rules = parts("\"query\"");
     for same in [
         &["/?a=1&b=2", "/?b=2&a=1", "/other?a=1&b=2"][..],
@@ -98,7 +98,7 @@ fn rule_4_4_the_pairs_of_a_query_are_sorted_by_name() {
 }
 
 #[test]
-fn rule_4_4_a_raw_query_is_the_text_as_it_came() {
+fn rule_4_4_edge_035_a_raw_query_is_the_text_as_it_came() {
     let rules = parts("\"query:raw\"");
     one(&["/?a=1", "/x?a=1", "/?a=1#b"], by_path(&rules));
     one(&["/", "/?"], by_path(&rules));
@@ -124,7 +124,7 @@ fn by_type(value: &&'static str) -> Fingerprint {
 }
 
 #[test]
-fn rule_4_5_media_types_are_normalised() {
+fn rule_4_5_edge_057_media_types_are_normalised() {
     for same in [
         &[
             "application/json",
@@ -197,7 +197,7 @@ fn rule_4_5_identity_and_an_empty_coding_are_no_coding() {
 }
 
 #[test]
-fn rule_4_6_a_named_header_counts_and_no_other() {
+fn rule_4_6_edge_065_edge_066_a_named_header_counts_and_no_other() {
     let rules = parts("\"header:x-version\"");
     let same: [&'static [Line]; 4] = [
         &[("X-Version", "1")],
@@ -215,4 +215,33 @@ fn rule_4_6_a_named_header_counts_and_no_other() {
         &[("X-Version", "A")],
     ];
     distinct(&different, by_headers(&rules));
+}
+
+/// HTTP/2 writes names in lower case, and has no headers of one connection (RFC 9113 §8.2).
+#[test]
+fn edge_041_rule_4_6_a_request_is_the_same_over_http_1_1_and_http_2() {
+    let one_one = [
+        ("Host", "h"),
+        ("Connection", "keep-alive, X-Hop"),
+        ("Keep-Alive", "timeout=5"),
+        ("Transfer-Encoding", "chunked"),
+        ("TE", "gzip, trailers"),
+        ("X-Hop", "1"),
+        ("Content-Type", "application/json"),
+        ("X-Version", "1"),
+    ];
+    let two = [
+        ("te", "trailers"),
+        ("content-length", "13"),
+        ("content-type", "application/json"),
+        ("x-version", "1"),
+    ];
+    let rules =
+        parts("\"method\", \"path\", \"query\", \"media-type\", \"header:x-version\", \"body\"");
+    let of = |headers: &[(&str, &str)]| {
+        let body = Body::Bytes(b"{\"a\":1,\"b\":2}".to_vec());
+        Fingerprint::of(&rules, &request("POST", BASE.url, headers), &body)
+    };
+    assert_eq!(of(&one_one), of(&two));
+    assert_ne!(of(&one_one), of(&two[..3]));
 }

@@ -4,7 +4,7 @@ use super::spelling::canonical;
 use super::*;
 
 #[test]
-fn rule_4_8_spelling_does_not_count() {
+fn rule_4_8_edge_052_edge_053_spelling_does_not_count() {
     for same in [
         &[
             "{\"a\":1,\"b\":2}",
@@ -43,7 +43,7 @@ fn rule_4_8_spelling_does_not_count() {
 }
 
 #[test]
-fn rule_4_8_every_value_counts() {
+fn rule_4_8_edge_054_edge_055_every_value_counts() {
     let different = [
         "null",
         "true",
@@ -169,7 +169,7 @@ fn nested(open: &str, inner: &str, close: &str, depth: usize) -> String {
 }
 
 #[test]
-fn rule_4_9_what_the_canonical_form_would_lose_counts_by_its_bytes() {
+fn rule_4_9_edge_056_what_the_canonical_form_would_lose_counts_by_its_bytes() {
     let arrays = nested("[", "", "]", 129);
     let around = nested("[", "1", "]", 129);
     let objects = nested("{\"a\":", "{}", "}", 128);

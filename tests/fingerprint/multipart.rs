@@ -34,7 +34,7 @@ const FILE: &str =
     "Content-Disposition: form-data; name=\"f\"; filename=\"x.txt\"\r\nContent-Type: text/plain";
 
 #[test]
-fn rule_4_15_boundary_preamble_epilogue_and_padding_do_not_count() {
+fn rule_4_15_edge_060_boundary_preamble_epilogue_and_padding_do_not_count() {
     let plain = format!("--b\r\n{A}\r\n\r\n1\r\n--b\r\n{FILE}\r\n\r\n2\r\n--b--\r\n");
     let other = |boundary: &str| plain.replace("--b", &format!("--{boundary}"));
     let cases = [
@@ -78,7 +78,7 @@ fn rule_4_15_the_spelling_of_a_head_does_not_count() {
 }
 
 #[test]
-fn rule_4_14_name_filename_type_content_and_order_count() {
+fn rule_4_14_edge_061_name_filename_type_content_and_order_count() {
     let a: (&str, &[u8]) = (A, b"1");
     let file: (&str, &[u8]) = (FILE, b"2");
     let mut different = vec![
