@@ -15,6 +15,7 @@ fn decided(policy: &Policy, method: &str, url: &str, headers: &[(&str, &str)]) -
         Decision::Ignore(_) => "ignore".to_owned(),
         Decision::Refuse(refused) => format!("refuse {}", refused.refusal.code().row().code),
         Decision::Guard(guarded) => format!("guard {}", guarded.route.name),
+        Decision::Open(open) => format!("open {}", open.route.name),
     }
 }
 

@@ -6,7 +6,7 @@ use super::settings::{self, Settings};
 use super::work::{Place, Work};
 use super::{clock, convert, health, pass};
 use crate::protocol::claim::AttemptId;
-use crate::protocol::decision::{self, Decision, Guarded};
+use crate::protocol::decision::{self, Decision, Guarded, Open};
 use crate::protocol::exchange::Exchange;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::request::{Body, Inbound};
@@ -59,27 +59,115 @@ async fn route(raw: &Request, env: Env, context: &Context) -> Result<Response, J
     if pass::is_loop(settings, &request) {
         return convert::refusal(&loop_detected(), None, &exchange);
     }
+    let arrival = Arrival {
+        raw,
+        env,
+        context,
+        settings,
+        exchange,
+    };
     match decision::decide(&settings.policy, &request, clock::now()) {
-        Decision::Pass => passed(pass::through(settings, raw, &request).await, &exchange),
-        Decision::Ignore(contract) => {
-            let answer = pass::ignoring_key(settings, raw, &request, contract).await;
-            passed(answer, &exchange)
+        Decision::Open(open) => arrival.open(request, open).await,
+        decided => arrival.decided(decided, request, None).await,
+    }
+}
+
+/// A request on its way, and what its answer needs.
+struct Arrival<'a> {
+    raw: &'a Request,
+    env: Env,
+    context: &'a Context,
+    settings: &'static Settings,
+    exchange: Exchange,
+}
+
+impl Arrival<'_> {
+    /// The decision takes the body (rule 2.15).
+    async fn open(self, request: Inbound, open: Open<'static>) -> Result<Response, JsValue> {
+        match self.read_body(&request).await {
+            Ok(body) => {
+                let decided = open.decide(&request, &body, clock::now());
+                self.decided(decided, request, Some(body)).await
+            }
+            Err(refusal) => {
+                let line = Line::new(&open.route.name, &self.exchange, None, None);
+                line.refuse(&refusal, Some(open.contract), &self.exchange)
+            }
         }
-        Decision::Refuse(refused) => {
-            let exchange = Exchange {
-                key: refused.key,
-                ..exchange
-            };
-            Line::new(&refused.route.name, &exchange, None, None).refuse(
-                &refused.refusal,
-                Some(refused.contract),
-                &exchange,
-            )
+    }
+
+    /// `body` is there where it was read already.
+    async fn decided(
+        self,
+        decided: Decision<'static>,
+        request: Inbound,
+        body: Option<Body>,
+    ) -> Result<Response, JsValue> {
+        let Self { raw, settings, .. } = self;
+        match decided {
+            Decision::Pass => {
+                let answer = pass::through(settings, raw, &request, body).await;
+                passed(answer, &self.exchange)
+            }
+            Decision::Ignore(contract) => {
+                let answer = pass::ignoring_key(settings, raw, &request, body, contract).await;
+                passed(answer, &self.exchange)
+            }
+            Decision::Refuse(refused) => {
+                let exchange = Exchange {
+                    key: refused.key,
+                    ..self.exchange
+                };
+                let line = Line::new(&refused.route.name, &exchange, None, None);
+                line.refuse(&refused.refusal, Some(refused.contract), &exchange)
+            }
+            Decision::Guard(guarded) => self.guard(request, guarded, body).await,
+            Decision::Open(_) => Err("a body that is there leaves nothing open".into()),
         }
-        Decision::Guard(guarded) => {
-            let exchange = exchange.about(guarded.key.clone());
-            guard(raw, env, context, settings, request, exchange, guarded).await
-        }
+    }
+
+    async fn guard(
+        self,
+        request: Inbound,
+        guarded: Guarded<'static>,
+        body: Option<Body>,
+    ) -> Result<Response, JsValue> {
+        let attempt = AttemptId::new(clock::random());
+        let body = match body {
+            Some(body) => Ok(body),
+            None => self.read_body(&request).await,
+        };
+        let exchange = self.exchange.about(guarded.key.clone());
+        let body = match body {
+            Ok(body) => body,
+            Err(refusal) => {
+                let (claim, contract) = (guarded.claim, guarded.contract);
+                let line = Line::new(&guarded.route.name, &exchange, Some(claim), Some(attempt));
+                return line.refuse(&refusal, Some(contract), &exchange);
+            }
+        };
+        let place = Place::Worker;
+        let work = Work::new(
+            self.settings,
+            self.env,
+            place,
+            request,
+            exchange,
+            body,
+            guarded,
+            attempt,
+        );
+        let (reply, answer) = oneshot::channel();
+        // Handed over before it is first polled: a client that goes away drops this handler, and not the work (rule 6.6).
+        self.context.wait_until(work.run(reply));
+        answer
+            .await
+            .unwrap_or_else(|_| Err("the work ended without an answer".into()))
+    }
+
+    /// The whole body, before anything is claimed (rules 4.11 and 4.12).
+    async fn read_body(&self, request: &Inbound) -> Result<Body, Refusal> {
+        read_body(self.raw, request, self.settings.policy.limits.request_body).await
     }
 }
 
@@ -90,37 +178,6 @@ fn passed(answer: Result<Response, JsValue>, exchange: &Exchange) -> Result<Resp
     })
 }
 
-async fn guard(
-    raw: &Request,
-    env: Env,
-    context: &Context,
-    settings: &'static Settings,
-    request: Inbound,
-    exchange: Exchange,
-    guarded: Guarded<'static>,
-) -> Result<Response, JsValue> {
-    let attempt = AttemptId::new(clock::random());
-    let body = match read_body(raw, &request, settings.policy.limits.request_body).await {
-        Ok(body) => body,
-        Err(refusal) => {
-            let (claim, contract) = (guarded.claim, guarded.contract);
-            let line = Line::new(&guarded.route.name, &exchange, Some(claim), Some(attempt));
-            return line.refuse(&refusal, Some(contract), &exchange);
-        }
-    };
-    let place = Place::Worker;
-    let work = Work::new(
-        settings, env, place, request, exchange, body, guarded, attempt,
-    );
-    let (reply, answer) = oneshot::channel();
-    // Handed over before it is first polled: a client that goes away drops this handler, and not the work (rule 6.6).
-    context.wait_until(work.run(reply));
-    answer
-        .await
-        .unwrap_or_else(|_| Err("the work ended without an answer".into()))
-}
-
-/// The whole body, before anything is claimed (rules 4.11 and 4.12).
 async fn read_body(raw: &Request, request: &Inbound, limit: usize) -> Result<Body, Refusal> {
     let announced = request
         .headers

@@ -3,11 +3,12 @@
 use super::settings::Settings;
 use super::{convert, js};
 use crate::protocol::contract::{Contract, Signals};
-use crate::protocol::request::Inbound;
+use crate::protocol::request::{Body, Inbound};
 use crate::protocol::{cors, replay};
+use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Request, Response};
+use web_sys::{Request, RequestInit, RequestRedirect, Response};
 
 /// The header by which a gateway recognises its own requests (RFC 8586).
 pub const CDN_LOOP: &str = "cdn-loop";
@@ -40,15 +41,20 @@ pub fn origin_url(settings: &Settings, request: &Inbound) -> String {
     format!("{}{}", settings.policy.origin.url, request.target())
 }
 
-/// Sends `request` to the origin, body and all, and gives its answer back, an upgraded connection too.
+/// Sends `request` to the origin, body and all, and gives its answer back, an upgraded connection too. `read` is the body where
+/// it was read already.
 pub async fn through(
     settings: &Settings,
     raw: &Request,
     request: &Inbound,
+    read: Option<Body>,
 ) -> Result<Response, JsValue> {
-    // A request may stand in the place of its own `RequestInit`: method, headers and body are taken over as they are.
-    let outbound =
-        Request::new_with_str_and_init(&origin_url(settings, request), raw.unchecked_ref())?;
+    let url = origin_url(settings, request);
+    let outbound = match read {
+        // A request may stand in the place of its own `RequestInit`: method, headers and body are taken over as they are.
+        None => Request::new_with_str_and_init(&url, raw.unchecked_ref())?,
+        Some(body) => with_body(&url, raw, &body)?,
+    };
     if request.headers.has("expect") {
         // An expectation is met by the hop that reads it; the runtime takes an origin's `100 Continue` for its answer.
         outbound.headers().delete("expect")?;
@@ -63,15 +69,27 @@ pub async fn through(
     }
 }
 
+fn with_body(url: &str, raw: &Request, body: &Body) -> Result<Request, JsValue> {
+    let init = RequestInit::new();
+    init.set_method(&raw.method());
+    init.set_headers(&raw.headers());
+    init.set_redirect(RequestRedirect::Manual);
+    if let Body::Bytes(bytes) = body {
+        init.set_body(&Uint8Array::from(bytes.as_slice()));
+    }
+    Request::new_with_str_and_init(url, &init)
+}
+
 /// As [`through`], for a request with a key that its contract does not take; the answer says so, where the contract lets it
 /// (rule 1.7).
 pub async fn ignoring_key(
     settings: &Settings,
     raw: &Request,
     request: &Inbound,
+    read: Option<Body>,
     contract: &Contract,
 ) -> Result<Response, JsValue> {
-    let response = through(settings, raw, request).await?;
+    let response = through(settings, raw, request, read).await?;
     if contract.gateway.signals == Signals::Off {
         return Ok(response);
     }

@@ -82,8 +82,11 @@ fn work(settings: &'static Settings, env: Env, handover: Handover) -> Result<Wor
         request,
         body,
     } = handover;
-    let Decision::Guard(guarded) = decision::decide(&settings.policy, &request, clock::now())
-    else {
+    let decided = match decision::decide(&settings.policy, &request, clock::now()) {
+        Decision::Open(open) => open.decide(&request, &body, clock::now()),
+        decided => decided,
+    };
+    let Decision::Guard(guarded) = decided else {
         return Err(Error::RustError(
             "the policy has changed: this request is not guarded any more".into(),
         ));

@@ -142,7 +142,7 @@ codes! {
     /// Rule 2.6.
     KeyTooLong = "key-too-long", 400, AfterMending, Safe, None, None, "The idempotency key is too long";
     /// Rule 2.7.
-    KeyConflict = "key-conflict", 400, AfterMending, Safe, None, None, "Two headers carry different idempotency keys";
+    KeyConflict = "key-conflict", 400, AfterMending, Safe, None, None, "Two different idempotency keys were sent";
     /// The time of the first attempt is no date.
     FirstSentMalformed = "first-sent-malformed", 400, AfterMending, Safe, None, None, "The time of the first attempt is not a date";
     /// The time of the first attempt lies before the retention.

@@ -1,12 +1,13 @@
-//! The first decision about a request, from its head alone: pass it, refuse it, or guard it (docs/protocol.md §1 to §3).
+//! The first decision about a request: pass it, refuse it, or guard it (docs/protocol.md §1 to §3). It is made from the head
+//! alone, but for contracts whose key may stand in the body.
 
 use super::claim::{ClaimId, ScopeId};
-use super::contract::{Anonymous, Contract, Missing, Pattern};
+use super::contract::{Anonymous, Contract, KeyRules, Missing, Pattern};
 use super::first_sent;
 use super::key::{Key, KeyFault};
 use super::policy::{Policy, Route};
 use super::refusal::{Code, Refusal};
-use super::request::Inbound;
+use super::request::{Body, Inbound};
 use super::scope;
 use super::time::Time;
 
@@ -17,13 +18,26 @@ pub enum Decision<'p> {
     Pass,
     /// To the origin like a passed one, although it carries a key: the contract does not take it (rule 1.7).
     Ignore(&'p Contract),
-    /// Answered here, before anything is read, hashed or looked up (rule 2.9).
+    /// Answered here, before anything is hashed or looked up (rule 2.9).
     Refuse(Refused<'p>),
     /// Executed once.
     Guard(Guarded<'p>),
+    /// Open until the body is there (rule 2.15).
+    Open(Open<'p>),
 }
 
-/// A request that is answered from its head alone.
+/// A request whose key may stand in its body.
+#[derive(Debug)]
+pub struct Open<'p> {
+    /// The route that matched.
+    pub route: &'p Route,
+    /// The route's contract.
+    pub contract: &'p Contract,
+    /// The key that the headers carry.
+    pub key: Option<Key>,
+}
+
+/// A request that is answered before it is claimed.
 #[derive(Debug)]
 pub struct Refused<'p> {
     /// The route that matched.
@@ -62,35 +76,61 @@ pub fn decide<'p>(policy: &'p Policy, request: &Inbound, now: Time) -> Decision<
     let Some(contract) = &route.contract else {
         return Decision::Pass;
     };
-    let refuse = |key, refusal| {
-        Decision::Refuse(Refused {
+    let key = match Key::read(&contract.key, &request.headers) {
+        Ok(key) => key,
+        Err(fault) => return refuse(route, contract, None, key_fault(contract, fault)),
+    };
+    match contract.key.body {
+        Some(_) => Decision::Open(Open {
             route,
             contract,
             key,
-            refusal,
-        })
-    };
-    let key = match Key::read(&contract.key, &request.headers) {
-        Ok(Some(key)) => key,
-        Ok(None) => {
-            let sent = Key::is_sent(&contract.key, &request.headers);
-            return match contract.key.missing {
-                Missing::Refuse => refuse(None, key_missing(contract)),
-                Missing::Pass if sent => Decision::Ignore(contract),
-                Missing::Pass => Decision::Pass,
-            };
+        }),
+        None => by_key(route, contract, key, request, now),
+    }
+}
+
+impl<'p> Open<'p> {
+    /// Decides about `request`, now that its whole `body` is there; never [`Decision::Open`].
+    pub fn decide(self, request: &Inbound, body: &Body, now: Time) -> Decision<'p> {
+        let Self {
+            route,
+            contract,
+            key,
+        } = self;
+        match Key::read_whole(&contract.key, key, request, body) {
+            Ok(key) => by_key(route, contract, key, request, now),
+            Err(fault) => refuse(route, contract, None, key_fault(contract, fault)),
         }
-        Err(fault) => return refuse(None, key_fault(contract, fault)),
+    }
+}
+
+fn by_key<'p>(
+    route: &'p Route,
+    contract: &'p Contract,
+    key: Option<Key>,
+    request: &Inbound,
+    now: Time,
+) -> Decision<'p> {
+    let Some(key) = key else {
+        let sent = Key::is_sent(&contract.key, &request.headers);
+        return match contract.key.missing {
+            Missing::Refuse => refuse(route, contract, None, key_missing(contract)),
+            Missing::Pass if sent => Decision::Ignore(contract),
+            Missing::Pass => Decision::Pass,
+        };
     };
     if scope::is_anonymous(&contract.scope, request) {
         match contract.scope.anonymous {
             Anonymous::Own => {}
             Anonymous::Ignore => return Decision::Ignore(contract),
-            Anonymous::Refuse => return refuse(Some(key), credential_missing(contract)),
+            Anonymous::Refuse => {
+                return refuse(route, contract, Some(key), credential_missing(contract));
+            }
         }
     }
     if let Err(refusal) = first_sent::judge(contract, &request.headers, now) {
-        return refuse(Some(key), refusal);
+        return refuse(route, contract, Some(key), refusal);
     }
     let template = route.template.as_str();
     Decision::Guard(Guarded {
@@ -102,68 +142,93 @@ pub fn decide<'p>(policy: &'p Policy, request: &Inbound, now: Time) -> Decision<
     })
 }
 
+fn refuse<'p>(
+    route: &'p Route,
+    contract: &'p Contract,
+    key: Option<Key>,
+    refusal: Refusal,
+) -> Decision<'p> {
+    Decision::Refuse(Refused {
+        route,
+        contract,
+        key,
+        refusal,
+    })
+}
+
 fn key_missing(contract: &Contract) -> Refusal {
-    let header = &contract.key.header;
+    let carriers = carriers(&contract.key, "or");
     Refusal::new(
         Code::KeyMissing,
-        format!("Send the header `{header}` with a value that is unique to this operation."),
+        format!("Send the header {carriers} with a value that is unique to this operation."),
     )
+}
+
+/// Where a key may stand, for a refusal.
+fn carriers(rules: &KeyRules, and: &str) -> String {
+    let header = &rules.header;
+    match &rules.body {
+        None => format!("`{header}`"),
+        Some(pointer) => format!("`{header}` {and} `{pointer}` of the JSON body"),
+    }
 }
 
 fn key_fault(contract: &Contract, fault: KeyFault) -> Refusal {
     let rules = &contract.key;
-    let header = &rules.header;
+    let header = carriers(rules, "or");
     let (code, detail) = match fault {
         KeyFault::Empty => (
             Code::KeyEmpty,
-            format!("The header `{header}` is there but has no value."),
+            format!("The header {header} is there but has no value."),
         ),
         KeyFault::Repeated => (
             Code::KeyRepeated,
             format!(
-                "The header `{header}` has several values. Send exactly one; a comma may only stand inside a quoted key."
+                "The header {header} has several values. Send exactly one; a comma may only stand inside a quoted key."
             ),
         ),
         KeyFault::Malformed(why) => (
             Code::KeyMalformed,
-            format!("The value of `{header}` is not a key: {why}."),
+            format!("The value of {header} is not a key: {why}."),
         ),
         KeyFault::TooShort => (
             Code::KeyTooShort,
             format!(
-                "The value of `{header}` is shorter than {}, the least that the contract takes.",
+                "The value of {header} is shorter than {}, the least that the contract takes.",
                 rules.min
             ),
         ),
         KeyFault::TooLong => (
             Code::KeyTooLong,
             format!(
-                "The value of `{header}` is longer than {}, the most that the contract takes.",
+                "The value of {header} is longer than {}, the most that the contract takes.",
                 rules.max
             ),
         ),
         KeyFault::Unmatched => (
             Code::KeyMalformed,
             format!(
-                "The value of `{header}` does not match the contract's pattern `{}`.",
+                "The value of {header} does not match the contract's pattern `{}`.",
                 rules.pattern.as_ref().map_or("", Pattern::as_str)
             ),
         ),
-        KeyFault::Conflict => (
-            Code::KeyConflict,
-            format!(
-                "`{header}` and `{}` carry different keys.",
-                rules.aliases.join("`, `")
-            ),
-        ),
+        KeyFault::Conflict => {
+            let mut all = vec![carriers(rules, "and")];
+            all.extend(rules.aliases.iter().map(|alias| format!("`{alias}`")));
+            let all = all.join(" and ");
+            (
+                Code::KeyConflict,
+                format!("{all} carry different keys. Send one of them."),
+            )
+        }
     };
     Refusal::new(code, detail)
 }
 
 fn credential_missing(contract: &Contract) -> Refusal {
-    let header = &contract.key.header;
+    let carriers = carriers(&contract.key, "or");
     Refusal::new(
         Code::CredentialMissing,
-        format!("A request with `{header}` must say who is asking: keys belong to a caller."),
+        format!("A request with {carriers} must say who is asking: keys belong to a caller."),
     )
 }

@@ -1,5 +1,7 @@
 //! The idempotency key of a request (docs/protocol.md §2).
 
+mod body;
+
 use super::contract::{KeyRules, KeySyntax, LengthUnit, Malformed};
 use super::headers::Headers;
 
@@ -29,7 +31,7 @@ pub enum KeyFault {
     TooLong,
     /// Not of the contract's pattern (rule 2.10).
     Unmatched,
-    /// The header and its alias carry different keys.
+    /// Two carriers of the key carry different ones.
     Conflict,
 }
 
@@ -42,7 +44,8 @@ impl KeyFault {
 }
 
 impl Key {
-    /// The key that `headers` carry under the contract's name or an alias; `None` if they carry none.
+    /// The key that `headers` carry under the contract's name or an alias; `None` if they carry none. One in the body is
+    /// [`Self::read_whole`]'s to find.
     ///
     /// # Errors
     /// A [`KeyFault`] for any value that is there but is not a key. It is treated as missing only where the contract says so
@@ -55,14 +58,8 @@ impl Key {
             if lines.next().is_some() {
                 return Err(KeyFault::Repeated);
             }
-            let key = match Self::parse(rules, line) {
-                Err(fault) if rules.malformed == Malformed::Absent && fault.is_no_key() => continue,
-                parsed => parsed?,
-            };
-            if found.as_ref().is_some_and(|first| *first != key) {
-                return Err(KeyFault::Conflict);
-            }
-            found = Some(key);
+            let key = unless_absent(rules, Self::parse(rules, line))?;
+            found = agreed(found, key)?;
         }
         Ok(found)
     }
@@ -109,6 +106,11 @@ impl Key {
                 line.to_owned()
             }
         };
+        Self::checked(rules, value)
+    }
+
+    /// `value` as a key, once nothing is left of the form in which it came.
+    fn checked(rules: &KeyRules, value: String) -> Result<Self, KeyFault> {
         if value.is_empty() {
             return Err(KeyFault::Empty);
         }
@@ -134,6 +136,22 @@ impl Key {
             return Err(KeyFault::Unmatched);
         }
         Ok(Self(value))
+    }
+}
+
+/// What was read, or nothing where the contract takes what is no key for none (rule 2.11).
+fn unless_absent(rules: &KeyRules, read: Result<Key, KeyFault>) -> Result<Option<Key>, KeyFault> {
+    match read {
+        Err(fault) if rules.malformed == Malformed::Absent && fault.is_no_key() => Ok(None),
+        read => read.map(Some),
+    }
+}
+
+/// The one key of two carriers (rule 2.7).
+fn agreed(one: Option<Key>, other: Option<Key>) -> Result<Option<Key>, KeyFault> {
+    match (one, other) {
+        (Some(one), Some(other)) if one != other => Err(KeyFault::Conflict),
+        (one, other) => Ok(one.or(other)),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod first_sent;
 pub mod handover;
 pub mod headers;
 pub mod hints;
+mod json;
 mod jwt;
 pub mod key;
 pub mod never_store;

@@ -44,6 +44,14 @@ fn rule_10_1_key_scope_and_fingerprint() {
             r#"4: key.first_sent: "idempotency-key" carries the key; name another header"#,
         ),
         (
+            r#"key.body = "idempotency_key""#,
+            r#"4: key.body: "idempotency_key" is no JSON pointer to a member; a JSON pointer (RFC 6901) is meant, such as "/metadata/sent_at"; ~ is written ~0 and / in a name ~1"#,
+        ),
+        (
+            "key.body = \"/key\"\ngateway.key_to_origin = \"removed\"",
+            r#"5: gateway.key_to_origin: the key may stand in the body (key.body), which the origin gets as it came; use "as-it-came", or take the key from a header only"#,
+        ),
+        (
             r#"key.code = """#,
             r#"4: key.code: "" says nothing, or has a control character; write text on one line, or leave it out"#,
         ),

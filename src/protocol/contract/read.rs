@@ -8,8 +8,8 @@ use super::headers::{methods, own_header};
 use super::never_store::never_store;
 use super::section::Section;
 use super::{
-    AuthorityRules, Contract, ErrorTemplate, FingerprintPart, Placeholder, ScopePart, answer,
-    outcome, request,
+    AuthorityRules, Contract, ErrorTemplate, FingerprintPart, KeyToOrigin, Placeholder, ScopePart,
+    answer, outcome, request,
 };
 use crate::protocol::code::Code;
 
@@ -70,6 +70,7 @@ pub fn read(name: &str, top: &Section<'_>) -> Contract {
     };
     outcome.end();
     key_header_stands_alone(top, &contract);
+    body_key_is_forwarded(top, &contract);
     claims_are_vouched_for(top, &contract);
     refusals_have_room(top, &contract);
     contract
@@ -119,6 +120,18 @@ fn refusals_have_room(top: &Section<'_>, contract: &Contract) {
             let wrong = format!("has no effect: errors.body has no {word}");
             top.refuse(field, place, wrong, "add it to the body, or leave this out");
         }
+    }
+}
+
+/// A body goes to the origin as it came, the key in it too.
+fn body_key_is_forwarded(top: &Section<'_>, contract: &Contract) {
+    let field = "gateway.key_to_origin";
+    let as_it_came = contract.gateway.key_to_origin == KeyToOrigin::AsItCame;
+    if contract.key.body.is_some() && !as_it_came {
+        let wrong = "the key may stand in the body (key.body), which the origin gets as it came";
+        let place = top.find(field).or_outer(top.find("key.body"));
+        let mend = "use \"as-it-came\", or take the key from a header only";
+        top.refuse(field, place, wrong.to_owned(), mend);
     }
 }
 

@@ -50,6 +50,9 @@ pub fn key(key: &Section<'_>) -> KeyRules {
     let rules = KeyRules {
         header,
         aliases,
+        body: key
+            .text("body")
+            .and_then(|text| parts::pointer(key, "body", &text)),
         syntax: key.choice("syntax", KeySyntax::Either, &syntax, &[]),
         min,
         max,

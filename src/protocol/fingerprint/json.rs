@@ -1,19 +1,9 @@
 //! The canonical form of a JSON text (RFC 8785), where it loses nothing.
 
 use super::leaves::Leaves;
-use hifijson::SliceLexer;
-use hifijson::token::Lex;
-use hifijson::value::{Value, parse_bounded};
+use crate::protocol::json::{Json, parse, tokens};
+use hifijson::value::Value;
 use std::borrow::Cow;
-
-type Json<'a> = Value<&'a str, Cow<'a, str>>;
-
-/// Deeper texts count by their bytes: the parser recurses, and the stack of a Worker is small.
-const MAX_DEPTH: usize = 128;
-
-/// Texts with more of `,`, `[` and `{` count by their bytes: each may stand for a value, and a value in memory is many times its
-/// text. Counting them is cheap, and bounds what an attacker can make the isolate hold.
-const MAX_SEPARATORS: usize = 1 << 18;
 
 /// A JSON text that counts by its meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,17 +17,8 @@ pub struct Canonical {
 /// The canonical form of `text` without what the pointers `exclude` (RFC 6901) lead to, or `None` where RFC 8785 would lose
 /// something (rule 4.9): two texts with one canonical form mean the same to every reader, but for what is excluded.
 pub fn canonical(text: &[u8], exclude: &[String]) -> Option<Canonical> {
-    let separators = text.iter().filter(|byte| b",[{".contains(byte));
-    if separators.count() > MAX_SEPARATORS {
-        return None;
-    }
-    let mut lexer = SliceLexer::new(text);
-    let value: Json = lexer
-        .exactly_one(Lex::ws_peek, |next, lexer| {
-            parse_bounded(MAX_DEPTH, next, lexer)
-        })
-        .ok()?;
-    let exclude: Vec<Vec<String>> = exclude.iter().filter_map(|text| pointer(text)).collect();
+    let value = parse(text)?;
+    let exclude: Vec<Vec<String>> = exclude.iter().filter_map(|text| tokens(text)).collect();
     let exclude: Vec<&[String]> = exclude.iter().map(Vec::as_slice).collect();
     let mut writer = Writer {
         out: Vec::with_capacity(text.len()),
@@ -51,19 +32,6 @@ pub fn canonical(text: &[u8], exclude: &[String]) -> Option<Canonical> {
         text: writer.out,
         leaves: writer.leaves,
     })
-}
-
-/// The tokens of a pointer (RFC 6901 §3 and §4); `None` for a text that is none, which leads nowhere.
-fn pointer(text: &str) -> Option<Vec<String>> {
-    let mut tokens = text.split('/');
-    if tokens.next() != Some("") {
-        return None;
-    }
-    Some(
-        tokens
-            .map(|token| token.replace("~1", "/").replace("~0", "~"))
-            .collect(),
-    )
 }
 
 /// What remains of those pointers `exclude` that lead into the member `token`.

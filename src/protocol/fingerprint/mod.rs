@@ -13,6 +13,7 @@ use super::contract::{FingerprintPart, FingerprintRules};
 use super::digest::{PartsHasher, Sha256Digest};
 use super::request::{Body, Inbound, normalise_escapes};
 pub use body::Contents;
+pub(crate) use media_type::{Syntax, content_coding, syntax};
 use serde::{Deserialize, Serialize};
 
 /// Changes whenever the derivation does, so that records of two derivations never count as equal (edge case 134).

@@ -9,7 +9,9 @@ pub struct KeyRules {
     pub header: String,
     /// Other names of that header, in lower case (K1; rule 2.7).
     pub aliases: Vec<String>,
-    /// The forms that are taken (K2; rule 2.3).
+    /// The JSON pointer (RFC 6901) to a key in the body, where one may stand there (K1; rule 2.15).
+    pub body: Option<String>,
+    /// The forms that are taken in a header (K2; rule 2.3).
     pub syntax: KeySyntax,
     /// The least length after unquoting, at least 1 (K3; rule 2.6).
     pub min: usize,
