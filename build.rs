@@ -14,6 +14,7 @@ use std::{env, fs};
 mod protocol {
     pub mod code;
     pub mod contract;
+    pub mod order;
     pub mod policy;
 }
 

@@ -18,6 +18,7 @@ mod jwt;
 pub mod key;
 pub mod never_store;
 pub mod new_keys;
+pub mod order;
 pub mod outcome;
 mod parameters;
 pub mod policy;

@@ -145,9 +145,11 @@ fn recorded(replay: &Section<'_>) -> Recorded {
         return Recorded::Only(allow);
     }
     let mut deny = deny.unwrap_or_else(|| DENIED.map(NamePattern::new).to_vec());
-    deny.extend(also.unwrap_or_default());
-    deny.sort();
-    deny.dedup();
+    for name in also.unwrap_or_default() {
+        if !deny.contains(&name) {
+            deny.push(name);
+        }
+    }
     Recorded::AllBut(deny)
 }
 

@@ -102,9 +102,14 @@ fn filled(template: &Value, value: &impl Fn(Placeholder) -> Option<Value>) -> Op
                 .collect(),
         ),
         Value::Object(members) => {
-            let filled =
-                |(name, member): (&String, &Value)| Some((name.clone(), filled(member, value)?));
-            Value::Object(members.iter().filter_map(filled).collect::<Map<_, _>>())
+            // Not collected: that would sort them, which they are.
+            let mut all = Map::new();
+            for (name, member) in members {
+                if let Some(member) = filled(member, value) {
+                    all.insert(name.clone(), member);
+                }
+            }
+            Value::Object(all)
         }
         plain => plain.clone(),
     })

@@ -4,6 +4,7 @@ use toml::de::DeValue;
 
 use super::section::{Located, Section};
 use super::source::Place;
+use crate::protocol::order;
 
 /// What becomes of a claim (O1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,14 +207,14 @@ fn statuses(outcome: &Section<'_>) -> (Classes, Vec<(u16, Outcome)>) {
         let mend = "every class stands in exactly one of store, release and hold; single statuses are its exceptions";
         outcome.refuse("store", outcome.find("store"), wrong, mend);
     }
-    let mut exact: Vec<(u16, Outcome)> = exact
-        .iter()
-        .map(|(status, listed)| (*status, listed.outcome))
-        .collect();
-    exact.sort_by_key(|(status, _)| *status);
+    let mut sorted: Vec<(u16, Outcome)> = Vec::new();
+    for (status, listed) in &exact {
+        let entry = (*status, listed.outcome);
+        order::insert(&mut sorted, entry, |(a, _), (b, _)| a <= b);
+    }
     (
         classes.map(|listed| listed.map_or(Outcome::Hold, |listed| listed.outcome)),
-        exact,
+        sorted,
     )
 }
 

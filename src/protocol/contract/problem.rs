@@ -1,5 +1,6 @@
 //! What is wrong with a policy or a contract, said so that it can be mended without reading this code.
 
+use crate::protocol::order;
 use std::cell::RefCell;
 use std::fmt;
 
@@ -70,10 +71,13 @@ impl Report {
 
     /// The value, if nothing was wrong with it.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Problems> {
-        let mut found = self.0.into_inner();
-        // Two routes may trip over the same line of one contract.
-        found.sort();
-        found.dedup();
+        let mut found = Vec::new();
+        for problem in self.0.into_inner() {
+            // Two routes may trip over the same line of one contract.
+            if !found.contains(&problem) {
+                order::insert(&mut found, problem, |a, b| a < b);
+            }
+        }
         match value {
             Some(value) if found.is_empty() => Ok(value),
             _ => Err(Problems(found)),

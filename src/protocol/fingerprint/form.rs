@@ -2,6 +2,7 @@
 
 use super::leaves::Leaves;
 use crate::protocol::digest::{PartsHasher, Sha256Digest};
+use crate::protocol::order;
 
 /// Forms with more pairs count by their bytes: a pair in memory is many times its text.
 const MAX_PAIRS: usize = 1 << 16;
@@ -21,11 +22,11 @@ pub fn read(text: &[u8]) -> Option<Form> {
         return None;
     }
     let pairs = text.split(|byte| *byte == b'&').map(pair);
-    let mut pairs: Vec<Pair> = pairs.collect::<Option<_>>()?;
-    pairs.sort_by(|(a, _), (b, _)| root(a).cmp(root(b)));
+    let pairs: Vec<Pair> = pairs.collect::<Option<_>>()?;
     let mut hasher = PartsHasher::new("reprise/form");
     let mut leaves = Leaves::default();
-    for (name, value) in pairs {
+    let sorted = order::by_name(pairs.iter().map(|(name, _)| root(name)));
+    for (name, value) in sorted.into_iter().filter_map(|at| pairs.get(at)) {
         let value = value.as_deref().map(str::as_bytes);
         hasher
             .part("name", Some(name.as_bytes()))
@@ -33,7 +34,7 @@ pub fn read(text: &[u8]) -> Option<Form> {
         // A leaf may hold several values, so each comes with its length.
         let length = value.map_or(0, |value| value.len() as u64 + 1);
         leaves.add(
-            &name,
+            name,
             &[&length.to_be_bytes(), value.unwrap_or_default()].concat(),
         );
     }

@@ -2,6 +2,7 @@
 
 use super::leaves::Leaves;
 use crate::protocol::json::{Json, parse, tokens};
+use crate::protocol::order;
 use hifijson::value::Value;
 use std::borrow::Cow;
 
@@ -26,7 +27,7 @@ pub fn canonical(text: &[u8], exclude: &[String]) -> Option<Canonical> {
         leaves: Leaves::default(),
     };
     if !exclude.contains(&[].as_slice()) {
-        writer.value(value, &exclude)?;
+        writer.value(&value, &exclude)?;
     }
     Some(Canonical {
         text: writer.out,
@@ -51,7 +52,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn value(&mut self, value: Json, exclude: &[&[String]]) -> Option<()> {
+    fn value(&mut self, value: &Json, exclude: &[&[String]]) -> Option<()> {
         let start = self.out.len();
         let leaf = match value {
             Value::Array(items) => self.array(items, exclude)?,
@@ -61,7 +62,7 @@ impl Writer {
             Value::Bool(false) => self.scalar(b"false"),
             Value::Number((spelling, _)) => self.scalar(number(spelling)?.as_bytes()),
             Value::String(text) => {
-                string(&text, &mut self.out);
+                string(text, &mut self.out);
                 true
             }
         };
@@ -78,10 +79,10 @@ impl Writer {
     }
 
     /// Writes an array; whether nothing is in it.
-    fn array(&mut self, items: Vec<Json>, exclude: &[&[String]]) -> Option<bool> {
+    fn array(&mut self, items: &[Json], exclude: &[&[String]]) -> Option<bool> {
         self.out.push(b'[');
         let mut empty = true;
-        for (index, item) in items.into_iter().enumerate() {
+        for (index, item) in items.iter().enumerate() {
             // Only pointers ask for it.
             let token = match exclude {
                 [] if !self.leaves.open() => String::new(),
@@ -94,27 +95,20 @@ impl Writer {
     }
 
     /// Writes an object; whether nothing is in it.
-    fn object(
-        &mut self,
-        mut members: Vec<(Cow<'_, str>, Json)>,
-        exclude: &[&[String]],
-    ) -> Option<bool> {
-        // RFC 8785 §3.2.3: by UTF-16 code units, which differs from the order of UTF-8 beyond the basic plane.
-        members.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
-        if members
-            .windows(2)
-            .any(|pair| matches!(pair, [(a, _), (b, _)] if a == b))
-        {
-            return None;
-        }
+    fn object(&mut self, members: &[(Cow<'_, str>, Json)], exclude: &[&[String]]) -> Option<bool> {
         self.out.push(b'{');
         let mut empty = true;
-        for (name, value) in members {
+        let mut last: Option<&str> = None;
+        let sorted = order::by_name(members.iter().map(|(name, _)| name.as_ref()));
+        for (name, value) in sorted.into_iter().filter_map(|at| members.get(at)) {
+            if last.replace(name) == Some(name) {
+                return None;
+            }
             let label = |out: &mut Vec<u8>| {
-                string(&name, out);
+                string(name, out);
                 out.push(b':');
             };
-            self.item(&mut empty, &name, exclude, label, value)?;
+            self.item(&mut empty, name, exclude, label, value)?;
         }
         self.out.push(b'}');
         Some(empty)
@@ -127,7 +121,7 @@ impl Writer {
         token: &str,
         exclude: &[&[String]],
         label: impl Fn(&mut Vec<u8>),
-        value: Json,
+        value: &Json,
     ) -> Option<()> {
         let exclude = below(exclude, token);
         if exclude.contains(&[].as_slice()) {

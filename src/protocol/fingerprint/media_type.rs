@@ -1,5 +1,6 @@
 //! What a request says of its body: `Content-Type` and `Content-Encoding`.
 
+use crate::protocol::order;
 use crate::protocol::request::Inbound;
 use mediatype::{MediaType, ReadParams};
 
@@ -83,8 +84,8 @@ pub fn canonical(value: &str, framing: bool) -> Option<String> {
         !(name == "charset" && value.eq_ignore_ascii_case("utf-8"))
             && (framed || name != "boundary")
     });
-    params.sort();
-    for (name, value) in params {
+    let sorted = order::by_name(params.iter().map(|(name, _)| name.as_str()));
+    for (name, value) in sorted.into_iter().filter_map(|at| params.get(at)) {
         // Length-prefixed: a quoted value may contain `;` and `=`.
         out.push_str(&format!(";{name}={}:{value}", value.len()));
     }

@@ -11,6 +11,7 @@ pub mod sketch;
 
 use super::contract::{FingerprintPart, FingerprintRules};
 use super::digest::{PartsHasher, Sha256Digest};
+use super::order;
 use super::request::{Body, Inbound, normalise_escapes};
 pub use body::Contents;
 pub(crate) use media_type::{Syntax, content_coding, syntax};
@@ -52,14 +53,13 @@ impl Fingerprint {
 /// What the contract compares, in a fixed order: the one in which it lists them says nothing.
 fn compared(rules: &FingerprintRules) -> Vec<&FingerprintPart> {
     let mut parts: Vec<&FingerprintPart> = Vec::new();
-    if rules.compare {
-        parts.extend(&rules.parts);
-        parts.sort_by_key(|part| order(part));
+    for part in rules.parts.iter().filter(|_| rules.compare) {
+        order::insert(&mut parts, part, |a, b| rank(a) <= rank(b));
     }
     parts
 }
 
-fn order(part: &FingerprintPart) -> (u8, &str) {
+fn rank(part: &FingerprintPart) -> (u8, &str) {
     match part {
         FingerprintPart::Method => (0, ""),
         FingerprintPart::Path => (1, ""),
@@ -123,9 +123,10 @@ fn add_media_type(hasher: &mut PartsHasher, request: &Inbound, contents: &Conten
 
 /// Rule 4.4: sorted by the roots of their names; the sort is stable, so pairs of one root keep their order.
 fn sorted_query(query: &str) -> String {
-    let mut pairs: Vec<String> = query.split('&').map(normalise_escapes).collect();
-    pairs.sort_by(|a, b| root(a).cmp(root(b)));
-    return pairs.join("&");
+    let pairs: Vec<String> = query.split('&').map(normalise_escapes).collect();
+    let sorted = order::by_name(pairs.iter().map(|pair| root(pair)));
+    let sorted = sorted.into_iter().filter_map(|at| pairs.get(at));
+    return sorted.map(String::as_str).collect::<Vec<_>>().join("&");
 
     fn root(pair: &str) -> &str {
         let name = pair.split('=').next().unwrap_or(pair);

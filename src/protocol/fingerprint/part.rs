@@ -2,6 +2,7 @@
 
 use super::media_type;
 use crate::protocol::digest::PartsHasher;
+use crate::protocol::order;
 
 /// What the headers of a part say.
 pub struct Head {
@@ -14,16 +15,15 @@ pub struct Head {
 /// Reads a block of header lines, without the empty line behind it; `None` if it is malformed (rule 4.16).
 pub fn head(block: &[u8]) -> Option<Head> {
     let block = std::str::from_utf8(block).ok()?;
-    let mut lines: Vec<(String, &str)> = block.split("\r\n").map(line).collect::<Option<_>>()?;
-    // Stable: lines of one name keep their order.
-    lines.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let lines: Vec<(String, &str)> = block.split("\r\n").map(line).collect::<Option<_>>()?;
     let count = |wanted| lines.iter().filter(|(name, _)| name == wanted).count();
     if count(DISPOSITION) != 1 || count("content-type") > 1 {
         return None;
     }
     let mut hasher = PartsHasher::new("reprise/multipart/part");
     let mut field = None;
-    for (name, value) in &lines {
+    let sorted = order::by_name(lines.iter().map(|(name, _)| name.as_str()));
+    for (name, value) in sorted.into_iter().filter_map(|at| lines.get(at)) {
         hasher.part("header", Some(name.as_bytes()));
         let meaning = match name.as_str() {
             DISPOSITION => Disposition::read(value).map(|disposition| {

@@ -5,7 +5,7 @@
 
 use super::body::{Contents, Reading};
 use super::leaves::Leaf;
-use super::{add, compared, order};
+use super::{add, compared, rank};
 use crate::protocol::contract::{FingerprintPart, FingerprintRules};
 use crate::protocol::digest::PartsHasher;
 use crate::protocol::request::Inbound;
@@ -236,7 +236,7 @@ impl Salted {
     }
 
     fn part(&self, part: &FingerprintPart, request: &Inbound, contents: &Contents) -> Entry {
-        let (number, header) = order(part);
+        let (number, header) = rank(part);
         Entry {
             name: self.short(|hasher| {
                 hasher.part("number", Some(&[number]));
