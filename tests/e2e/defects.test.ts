@@ -94,7 +94,7 @@ function assertMayHaveRun(answer: Answer, status: number, code: string): void {
   assert.ok(Date.parse(answer.header("idempotency-expires") ?? "") > Date.now(), "a claim stands behind it");
 }
 
-test("defect_201 rule_5_3 whoever asks while the first request runs changes nothing about its claim", async () => {
+test("edge_201 rule_5_3 whoever asks while the first request runs changes nothing about its claim", async () => {
   const gate = barrier();
   const place = origin.place(async (request, response) => (await gate.opened, made(request, response)));
   const key = gateway.key();
@@ -120,7 +120,7 @@ test("defect_201 rule_5_3 whoever asks while the first request runs changes noth
   assert.equal(place.count, 1);
 });
 
-test("defect_204 edge_089 edge_090 a refused connection cannot be told from a lost answer here, so the key is held", async () => {
+test("edge_204 edge_089 edge_090 a refused connection cannot be told from a lost answer here, so the key is held", async () => {
   const server = net.createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   const { port } = server.address() as AddressInfo;
@@ -134,7 +134,7 @@ test("defect_204 edge_089 edge_090 a refused connection cannot be told from a lo
   }
 });
 
-test("defect_204 rule_7_2 an edge-made page that says that nothing was sent frees the key", async () => {
+test("edge_204 rule_7_2 an edge-made page that says that nothing was sent frees the key", async () => {
   for (const status of [521, 523, 525, 526, 530]) {
     const place = origin.place(edgePage(status));
     const key = gateway.key();
@@ -188,7 +188,7 @@ test("edge_090 a connection that breaks after the request was sent leaves the ou
   }
 });
 
-test("edge_101 defect_243 rule_7_5 an answer that breaks off in its body is never given as complete, first or again", async () => {
+test("edge_101 edge_243 rule_7_5 an answer that breaks off in its body is never given as complete, first or again", async () => {
   const gzipped = gzipSync("compressible ".repeat(100));
   const breaks: Record<string, Script> = {
     "before its Content-Length": (_, response) => breakOff(response, "half of", 100),
@@ -238,7 +238,7 @@ test("edge_091 rule_6_4 a deadline that passes leaves the outcome unknown, whate
   }
 });
 
-test("defect_220 a timeout or a lost answer makes an operation repeatable only where the contract says so", async () => {
+test("edge_220 a timeout or a lost answer makes an operation repeatable only where the contract says so", async () => {
   const never = Promise.withResolvers<void>();
   const kinds: [Script, number, string][] = [
     [(request) => request.reset(), 502, "origin-no-answer"],
@@ -259,7 +259,7 @@ test("defect_220 a timeout or a lost answer makes an operation repeatable only w
   never.resolve();
 });
 
-test("defect_233 every way to fail ends the claim: the next request is answered at once, and never as running", async () => {
+test("edge_233 every way to fail ends the claim: the next request is answered at once, and never as running", async () => {
   const never = Promise.withResolvers<void>();
   const kinds: Record<string, [Script, "executes" | "is replayed" | "is unknown"]> = {
     "an error of the origin": [(_, response) => response.writeHead(500).end(), "is replayed"],
@@ -300,7 +300,7 @@ test("edge_098 rule_7_4 no answer of the gateway itself is stored under the key"
   assert.equal(row["record"], null);
 });
 
-test("defect_205 one key at another path, query or body is refused, and no cookie goes to a second caller", async () => {
+test("edge_205 one key at another path, query or body is refused, and no cookie goes to a second caller", async () => {
   const script: Script = (_, response) => response.writeHead(201, { "Set-Cookie": "session=secret" }).end("made");
   const [place, other] = [origin.place(script), origin.place(script)];
   const key = gateway.key();
@@ -315,7 +315,7 @@ test("defect_205 one key at another path, query or body is refused, and no cooki
   assert.deepEqual([place.count, other.count], [1, 0]);
 });
 
-test("defect_211 the same body under another key, or by another caller, is another operation", async () => {
+test("edge_211 the same body under another key, or by another caller, is another operation", async () => {
   const place = origin.place();
   const body = `{"amount":100,"to":"acct_1"}`;
   const key = gateway.key();
@@ -325,7 +325,7 @@ test("defect_211 the same body under another key, or by another caller, is anoth
   assert.equal(place.count, 3);
 });
 
-test("defect_230 rule_5_8 the retention is measured from first sight, or from completion where the contract says so", async () => {
+test("edge_230 rule_5_8 the retention is measured from first sight, or from completion where the contract says so", async () => {
   const MINUTES = 600_000;
   for (const under of ["/sight", "/completion"]) {
     let answered = 0;
@@ -356,7 +356,7 @@ test("defect_230 rule_5_8 the retention is measured from first sight, or from co
   }
 });
 
-test("defect_231 an outage is not kept for a day where the contract releases it", async () => {
+test("edge_231 an outage is not kept for a day where the contract releases it", async () => {
   for (const status of [500, 502, 503, 504]) {
     const place = origin.place((_, response) => response.writeHead(status).end("outage"), { under: "/outage" });
     const key = gateway.key();

@@ -41,7 +41,7 @@ async function mend(): Promise<number> {
   return (await gateway.shardSql(0, "DELETE FROM faults RETURNING call")).length;
 }
 
-test("defect_212 rule_5_4 a begin whose call or reply is lost is asked again, and executes once", async () => {
+test("edge_212 rule_5_4 a begin whose call or reply is lost is asked again, and executes once", async () => {
   for (const moment of ["before", "after"] as const) {
     const place = origin.place();
     const key = gateway.key();
@@ -107,7 +107,7 @@ test("rule_5_11 a release whose call or reply is lost is asked again, and its an
   }
 });
 
-test("edge_103 defect_227 rule_9_1 an answer that the ledger did not take is not given, and never executed again", async () => {
+test("edge_103 edge_227 rule_9_1 an answer that the ledger did not take is not given, and never executed again", async () => {
   const place = origin.place();
   const key = gateway.key();
   await fail("settle", "before", ALWAYS);
@@ -140,7 +140,7 @@ test("edge_103 rule_9_1 an answer that the ledger took, but never confirmed, is 
   assert.equal(place.count, 1);
 });
 
-test("defect_227 rule_8_5 a KV that takes nothing loses no outcome: small answers are replayed, large ones known as executed", async () => {
+test("edge_227 rule_8_5 a KV that takes nothing loses no outcome: small answers are replayed, large ones known as executed", async () => {
   const failing = await startGateway({ faults: true, policy: oneShard(), vars: { KV_FAILS: "true" } });
   try {
     for (const size of [100, 300 * 1024]) {

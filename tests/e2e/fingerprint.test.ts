@@ -80,7 +80,7 @@ async function assertDifferent(what: string, one: Request, others: readonly Requ
   assert.equal(place.count, 1, what);
 }
 
-test("edge_052 defect_221 white space and member order of JSON do not count, unless bytes are compared", async () => {
+test("edge_052 edge_221 white space and member order of JSON do not count, unless bytes are compared", async () => {
   const one = json(`{"a":1,"b":{"c":[1,2],"d":null}}`);
   const others = [json(`{ "b" : { "d" : null, "c" : [ 1, 2 ] },\r\n\t"a" : 1 }\n`), json(`{"b":{"d":null,"c":[1,2]},"a":1}`)];
   await assertSame("by meaning", one, others);
@@ -104,7 +104,7 @@ test("edge_054 null and an absent member are different", async () => {
   await assertDifferent("null", json(`{"a":1,"b":null}`), [json(`{"a":1}`), json(`{"a":1,"b":""}`), json(`{"a":1,"b":{}}`), json(`{"a":1,"b":false}`)]);
 });
 
-test("edge_055 defect_221 the order of an array counts", async () => {
+test("edge_055 edge_221 the order of an array counts", async () => {
   await assertDifferent("order", json(`[1,2,{"a":[3,4]}]`), [json(`[2,1,{"a":[3,4]}]`), json(`[1,2,{"a":[4,3]}]`), json(`[{"a":[3,4]},1,2]`)]);
 });
 
@@ -153,7 +153,7 @@ test("edge_057 the case of a media type, charset=utf-8 and the order of paramete
   ]);
 });
 
-test("edge_058 edge_243 defect_243 the same bytes under another media type are another request", async () => {
+test("edge_058 edge_243 the same bytes under another media type are another request", async () => {
   const body = `{"a":1}`;
   await assertDifferent("media type", json(body), [typed("text/plain", body), typed("application/x-json", body), { body }]);
 });
@@ -332,7 +332,7 @@ const answerDigest: Script = (request, response) => {
   response.writeHead(201).end(`${request.number} ${request.body.length} ${digest}`);
 };
 
-test("edge_070 defect_216 the whole of a large body counts, in whatever pieces it comes, and reaches the origin whole", async () => {
+test("edge_070 edge_216 the whole of a large body counts, in whatever pieces it comes, and reaches the origin whole", async () => {
   const MIB = 1024 * 1024;
   for (const [length, type] of [[2 * MIB, "application/octet-stream"], [8 * MIB, "application/octet-stream"], [2 * MIB, "application/json"]] as const) {
     const filler = Buffer.alloc(length, type === "application/json" ? "lorem ipsum " : "\x00\x01\x02\xfd\xfe\xff", "latin1");
@@ -355,19 +355,19 @@ test("edge_070 defect_216 the whole of a large body counts, in whatever pieces i
   }
 });
 
-test("defect_216 two bodies of 2 MiB that differ in the last byte only are two requests", async () => {
+test("edge_216 two bodies of 2 MiB that differ in the last byte only are two requests", async () => {
   const [one, other] = [Buffer.alloc(2 * 1024 * 1024, 7), Buffer.alloc(2 * 1024 * 1024, 7)];
   other.writeUInt8(8, other.length - 1);
   const type = "application/octet-stream";
   await assertDifferent("the last byte", typed(type, one), [typed(type, other), typed(type, one.subarray(0, -1)), typed(type, Buffer.concat([one, Buffer.of(7)]))]);
 });
 
-test("defect_217 a chunked body counts", async () => {
+test("edge_217 a chunked body counts", async () => {
   const chunked = (...body: string[]): Request => ({ headers: ["Content-Type: text/plain"], body });
   await assertDifferent("chunked", chunked("abc", "def"), [chunked("abc", "deg"), chunked("abc"), chunked("abc", "def", "g"), chunked()]);
 });
 
-test("defect_226 rule_4_10 the same body in other chunks is the same request", async () => {
+test("edge_226 rule_4_10 the same body in other chunks is the same request", async () => {
   const text = `{"text":"${"0123456789".repeat(20)}"}`;
   const cut = (size: number): string[] => text.match(new RegExp(`.{1,${size}}`, "g")) ?? [];
   for (const type of ["application/json", "application/octet-stream"]) {
@@ -376,7 +376,7 @@ test("defect_226 rule_4_10 the same body in other chunks is the same request", a
   }
 });
 
-test("defect_225 every bit of a body counts", async () => {
+test("edge_225 every bit of a body counts", async () => {
   const type = "application/octet-stream";
   const body = Buffer.from("every bit");
   const flipped: Request[] = [];
@@ -389,7 +389,7 @@ test("defect_225 every bit of a body counts", async () => {
   await assertDifferent("a flipped bit", typed(type, body), flipped);
 });
 
-test("defect_207 two binary bodies that are the same as broken UTF-8 are two requests", async () => {
+test("edge_207 two binary bodies that are the same as broken UTF-8 are two requests", async () => {
   const type = "application/octet-stream";
   await assertDifferent("binary", typed(type, Buffer.of(0xff, 0x00, 0x80)), [typed(type, Buffer.of(0xfe, 0x00, 0x81)), typed(type, Buffer.of(0xff, 0x00)), typed(type, "\ufffd\0\ufffd")]);
 });

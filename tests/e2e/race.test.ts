@@ -105,7 +105,7 @@ test("edge_074 edge_075 a request in progress says when to come back, in every w
   }
 });
 
-test("edge_077 defect_228 while the first request runs, another body is a mismatch, not in progress", async () => {
+test("edge_077 edge_228 while the first request runs, another body is a mismatch, not in progress", async () => {
   const gate = barrier();
   const place = origin.place(async (request, response) => (await gate.opened, answerOnce(request, response)));
   const key = gateway.key();
@@ -137,7 +137,7 @@ test("edge_084 after a release, exactly one of 50 retries executes", async () =>
   assert.equal(count(), 1);
 });
 
-test("edge_120 defect_210 when a claim has expired, exactly one of 50 requests executes", async () => {
+test("edge_120 edge_210 when a claim has expired, exactly one of 50 requests executes", async () => {
   const { winner, losers, path, key, count } = await race(50, answerOnce, async (path, key) => {
     const claim = await claimMadeBy(gateway, async () => assertFresh(await gateway.post(path, key)));
     await changeClaim(gateway, claim, "expires_at", Date.now() - 1);
@@ -188,7 +188,7 @@ function random(seed: number): () => number {
   };
 }
 
-test("defect_223 2,000 requests on one key: one executes, the others are answered while it runs, and none is lost", async () => {
+test("edge_223 2,000 requests on one key: one executes, the others are answered while it runs, and none is lost", async () => {
   const { post, close } = client(64);
   const gate = barrier();
   const place = origin.place(async (request, response) => (await gate.opened, answerOnce(request, response)));

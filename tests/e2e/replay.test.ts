@@ -43,7 +43,7 @@ async function twice(place: Place, key = gateway.key()): Promise<{ first: Answer
   return { first, replay };
 }
 
-test("edge_104 edge_105 defect_237 a stored 201 comes again with its body, Location, ETag and Link", async () => {
+test("edge_104 edge_105 edge_237 a stored 201 comes again with its body, Location, ETag and Link", async () => {
   const body = `{ "id": "run_1",\n  "amount": 1.0 , "b": "é\\u0000" }`;
   const place = origin.place((_, response) => {
     response.writeHead(201, "Made", {
@@ -66,7 +66,7 @@ test("edge_104 edge_105 defect_237 a stored 201 comes again with its body, Locat
   assertReplay(replay, first);
 });
 
-test("edge_106 defect_205 cookies and challenges go to the first caller, whole, and to nobody again", async () => {
+test("edge_106 edge_205 cookies and challenges go to the first caller, whole, and to nobody again", async () => {
   const cookies = ["a=1; Expires=Wed, 09 Jun 2027 10:18:14 GMT", "b=2; HttpOnly"];
   const place = origin.place((_, response) => {
     response.writeHead(200, { "Set-Cookie": cookies, "WWW-Authenticate": `Bearer realm="a, b"`, "X-Kept": "yes" }).end("done");
@@ -214,7 +214,7 @@ test("edge_112 a contract may replay the first request id, and an answer without
   assert.equal(without.replay.header("idempotency-original-request-id"), undefined);
 });
 
-test("edge_113 defect_207 binary bodies come through byte by byte, both ways, first and again", async () => {
+test("edge_113 edge_207 binary bodies come through byte by byte, both ways, first and again", async () => {
   const all = Buffer.from(Array.from({ length: 256 * 3 }, (_, i) => (i < 512 ? i & 255 : 255 - (i & 255))));
   const place = origin.place((_, response) => response.writeHead(200, { "Content-Type": "application/pdf" }).end(all));
   const key = gateway.key();
@@ -226,7 +226,7 @@ test("edge_113 defect_207 binary bodies come through byte by byte, both ways, fi
   assert.deepEqual(place.only.body, all);
 });
 
-test("edge_114 edge_115 edge_116 defect_242 a replay is the snapshot of the first answer, and the origin is not asked again", async () => {
+test("edge_114 edge_115 edge_116 edge_242 a replay is the snapshot of the first answer, and the origin is not asked again", async () => {
   const place = origin.place((_, response) => response.writeHead(202, { "Content-Type": "application/json" }).end(`{"job":"j1","state":"queued"}`));
   const key = gateway.key();
   const first = await gateway.post(place.path, key);
@@ -263,7 +263,7 @@ test("edge_095 the origin's own 409 and 422 are replayed, and can be told from t
   }
 });
 
-test("edge_092 defect_241 a 429 is not stored: the retry executes, and its answer is the one that stays", async () => {
+test("edge_092 edge_241 a 429 is not stored: the retry executes, and its answer is the one that stays", async () => {
   const place = origin.place((request, response) => {
     if (request.number === 1) response.writeHead(429, { "Retry-After": "3" }).end("slow down");
     else response.writeHead(201).end(`execution ${request.number}`);

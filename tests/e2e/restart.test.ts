@@ -97,7 +97,7 @@ test("edge_086 a finished claim survives a stop and a start on the same state", 
   }
 });
 
-test("edge_081 edge_086 defect_203 a claim whose owner was killed stays running until its lease is over, then is unknown for good", async () => {
+test("edge_081 edge_086 edge_203 a claim whose owner was killed stays running until its lease is over, then is unknown for good", async () => {
   const { place, key, gate, claim, first } = await hold();
   gateway = await gateway.restart();
   assert.ok((await first) instanceof Error, "the first caller never got an answer");
@@ -123,7 +123,7 @@ test("edge_081 edge_086 defect_203 a claim whose owner was killed stays running 
   assert.equal(place.count, 2, "an unknown outcome blocks its key until it expires, and no longer");
 });
 
-test("defect_218 a lease of 0 is a lease that is over, not none: nothing executes again", async () => {
+test("edge_218 a lease of 0 is a lease that is over, not none: nothing executes again", async () => {
   const { place, key, gate, claim, first } = await hold();
   await changeClaim(gateway, claim, "lease_until", 0);
   assertRefusal(await gateway.post(place.path, key), 409, "outcome-unknown");
@@ -145,7 +145,7 @@ test("edge_082 rule_5_9 an owner that outlives its lease is not doubled, and its
   assert.equal(place.count, 1);
 });
 
-test("edge_083 defect_214 rule_5_11 an owner whose claim has gone to another attempt cannot overwrite that attempt's answer", async () => {
+test("edge_083 edge_214 rule_5_11 an owner whose claim has gone to another attempt cannot overwrite that attempt's answer", async () => {
   const { place, key, gate, claim, first } = await hold();
   await changeClaim(gateway, claim, "expires_at", Date.now() - 1);
   const second = await gateway.post(place.path, key);
@@ -161,7 +161,7 @@ test("edge_083 defect_214 rule_5_11 an owner whose claim has gone to another att
   assert.equal(place.count, 2);
 });
 
-test("edge_118 edge_124 defect_208 rule_5_7 rule_5_12 a claim is there to the end of its retention, and gone then, swept or not", async () => {
+test("edge_118 edge_124 edge_208 rule_5_7 rule_5_12 a claim is there to the end of its retention, and gone then, swept or not", async () => {
   const place = origin.place();
   const key = gateway.key();
   let first: Answer | undefined;
@@ -184,7 +184,7 @@ test("edge_118 edge_124 defect_208 rule_5_7 rule_5_12 a claim is there to the en
   assert.equal(place.count, 2);
 });
 
-test("defect_208 a running claim that has expired does not block its key", async () => {
+test("edge_208 a running claim that has expired does not block its key", async () => {
   const { place, key, gate, claim, first } = await hold();
   await changeClaim(gateway, claim, "expires_at", Date.now() - 1);
   const second = await gateway.post(place.path, key);

@@ -103,7 +103,7 @@ test("edge_042 two API keys of one organisation are two callers, or one where th
   await assertTogether(origin.place(undefined, { under: "/account" }), gateway.key(), one, other);
 });
 
-test("edge_043 defect_240 a refreshed token is still the same caller, where the scope is a stable part", async () => {
+test("edge_043 edge_240 a refreshed token is still the same caller, where the scope is a stable part", async () => {
   await assertTogether(
     origin.place(undefined, { under: "/account" }),
     gateway.key(),
@@ -331,7 +331,7 @@ test("edge_051 a key that is somebody else's looks like one that nobody has, and
   }
 });
 
-test("defect_234 releasing one caller's key leaves another caller's alone", async () => {
+test("edge_234 releasing one caller's key leaves another caller's alone", async () => {
   const place = origin.place((request, response) => {
     response.writeHead(request.header("authorization") === "Bearer a" ? 503 : 201).end(`execution ${request.number}`);
   });

@@ -41,7 +41,7 @@ async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): P
 
 const STATUSES = Array.from({ length: 400 }, (_, i) => 200 + i);
 
-test("defect_202 edge_087 edge_088 rule_7_1 rule_7_6 every status is kept or released as the contract says, and never changed", async () => {
+test("edge_202 edge_087 edge_088 rule_7_1 rule_7_6 every status is kept or released as the contract says, and never changed", async () => {
   const stored: number[] = [];
   await each(STATUSES, async (status) => {
     const place = origin.place((request, response) => {
@@ -88,7 +88,7 @@ test("rule_7_1 exact statuses win over classes, and a held status is known but n
   }
 });
 
-test("defect_206 rule_9_5 null-body statuses stay what they are, first and again, and invent nothing", async () => {
+test("edge_206 rule_9_5 null-body statuses stay what they are, first and again, and invent nothing", async () => {
   for (const status of BODILESS) {
     const place = origin.place((_, response) => response.writeHead(status, { ETag: `"v1"` }).end());
     const key = gateway.key();
@@ -108,7 +108,7 @@ test("defect_206 rule_9_5 null-body statuses stay what they are, first and again
   }
 });
 
-test("defect_219 an empty result is a result: it is stored and replayed, with its media type and nothing else", async () => {
+test("edge_219 an empty result is a result: it is stored and replayed, with its media type and nothing else", async () => {
   const results: [type: string | undefined, body: string | undefined][] = [
     ["application/json", "0"],
     ["application/json", "{}"],

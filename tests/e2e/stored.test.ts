@@ -164,7 +164,7 @@ test("edge_133 rule_8_4 a value in KV that is not the record's is not used: dama
   assert.deepEqual([place.count, other.place.count], [1, 1]);
 });
 
-test("edge_099 defect_224 rule_8_2 a body beyond what KV takes reaches the first caller whole; retries learn that it ran", async () => {
+test("edge_099 edge_224 rule_8_2 a body beyond what KV takes reaches the first caller whole; retries learn that it ran", async () => {
   const size = 26 * KIB * KIB;
   const body = randomBytes(size);
   const place = answering(body);
@@ -201,7 +201,7 @@ test("edge_101 a body beyond what KV takes that breaks off does not look complet
   assert.equal(place.count, 1);
 });
 
-test("edge_133 defect_229 rule_8_1 a record that cannot be read is not readable, never absent", async () => {
+test("edge_133 edge_229 rule_8_1 a record that cannot be read is not readable, never absent", async () => {
   for (const record of [Buffer.of(0xff, 1, 2), Buffer.of(0), Buffer.alloc(0), null]) {
     const place = answering(randomBytes(10));
     const key = gateway.key();
