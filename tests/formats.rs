@@ -53,7 +53,7 @@ fn request(url: &str, lines: &[(&str, &str)]) -> Inbound {
 }
 
 #[test]
-fn rule_3_3_claim_ids_are_pinned() {
+fn edge_235_rule_3_3_claim_ids_are_pinned() {
     let every_part =
         "[routes.scope]\nparts = [\"header:x-tenant\", \"host\", \"path\", \"literal:blue\"]";
     for (more, pin) in [
@@ -91,7 +91,7 @@ fn bytes(text: &str) -> Body {
 }
 
 #[test]
-fn rule_4_1_fingerprints_are_pinned() {
+fn edge_134_rule_4_1_fingerprints_are_pinned() {
     let json = ("content-type", "application/json; charset=utf-8");
     assert_eq!(
         fingerprint("", "?b=2&a=1", &[json], bytes("{\"b\": \"x\", \"a\": 1.0}")),
@@ -256,15 +256,15 @@ fn calls() -> Vec<(Call, String)> {
     vec![
         (
             Call::Begin(begin.clone()),
-            format!("0200{CLAIM}{ATTEMPT}{PRINT}90bf0580b89929{SCOPE}904e010080dddb0102736b01"),
+            format!("0300{CLAIM}{ATTEMPT}{PRINT}90bf0580b89929{SCOPE}904e010080dddb0102736b01"),
         ),
         (
             Call::Peek(begin),
-            format!("0202{CLAIM}{ATTEMPT}{PRINT}90bf0580b89929{SCOPE}904e010080dddb0102736b01"),
+            format!("0302{CLAIM}{ATTEMPT}{PRINT}90bf0580b89929{SCOPE}904e010080dddb0102736b01"),
         ),
-        (store, format!("0201{CLAIM}{ATTEMPT}0003726563{EXPIRES}")),
-        (settle(Ending::Release), format!("0201{CLAIM}{ATTEMPT}01")),
-        (settle(Ending::Hold), format!("0201{CLAIM}{ATTEMPT}02")),
+        (store, format!("0301{CLAIM}{ATTEMPT}0003726563{EXPIRES}")),
+        (settle(Ending::Release), format!("0301{CLAIM}{ATTEMPT}01")),
+        (settle(Ending::Hold), format!("0301{CLAIM}{ATTEMPT}02")),
     ]
 }
 
@@ -301,38 +301,45 @@ fn answers() -> Vec<(Answer, String)> {
         until: expires_at,
     };
     let too_many = Begun::TooManyKeys { wait_ms: 1_500 };
-    let begun = |begun, waited| Answer::Begun { begun, waited };
+    let at = seen();
+    let begun = |begun, waited| Answer::Begun { begun, waited, at };
     vec![
         (
             begun(execute, false),
-            format!("020000{SEEN}{EXPIRES}90bf0500"),
+            format!("030000{SEEN}{EXPIRES}90bf0500{SEEN}"),
         ),
         (
             begun(done, true),
-            format!("020001{ATTEMPT}{EXPIRES}0372656301"),
+            format!("030001{ATTEMPT}{EXPIRES}0372656301{SEEN}"),
         ),
-        (begun(running, true), format!("020002dc0b{SEEN}{EXPIRES}01")),
+        (
+            begun(running, true),
+            format!("030002dc0b{SEEN}{EXPIRES}01{SEEN}"),
+        ),
         (
             begun(mismatch(None), false),
-            format!("020003{ATTEMPT}{EXPIRES}02736b0000"),
+            format!("030003{ATTEMPT}{EXPIRES}02736b0000{SEEN}"),
         ),
         (
             begun(mismatch(Some(b"rec".to_vec())), false),
-            format!("020003{ATTEMPT}{EXPIRES}02736b010372656300"),
+            format!("030003{ATTEMPT}{EXPIRES}02736b010372656300{SEEN}"),
         ),
         (
             begun(unknown.clone(), false),
-            format!("020004{ATTEMPT}{EXPIRES}90bf0500"),
+            format!("030004{ATTEMPT}{EXPIRES}90bf0500{SEEN}"),
         ),
-        (begun(expired, false), format!("020005{SEEN}{EXPIRES}00")),
-        (begun(too_many, false), "020006dc0b00".to_owned()),
-        (Answer::Settled(Settled::Recorded), "020100".to_owned()),
-        (Answer::Settled(Settled::Fenced), "020101".to_owned()),
-        (Answer::Again, "0202".to_owned()),
-        (Answer::Peeked(None), "020300".to_owned()),
+        (
+            begun(expired, false),
+            format!("030005{SEEN}{EXPIRES}00{SEEN}"),
+        ),
+        (begun(too_many, false), format!("030006dc0b00{SEEN}")),
+        (Answer::Settled(Settled::Recorded), "030100".to_owned()),
+        (Answer::Settled(Settled::Fenced), "030101".to_owned()),
+        (Answer::Again, "0302".to_owned()),
+        (Answer::Peeked(None), "030300".to_owned()),
         (
             Answer::Peeked(Some(unknown)),
-            format!("02030104{ATTEMPT}{EXPIRES}90bf05"),
+            format!("03030104{ATTEMPT}{EXPIRES}90bf05"),
         ),
     ]
 }

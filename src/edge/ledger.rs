@@ -130,7 +130,8 @@ fn prepare(sql: &SqlStorage) -> Result<()> {
 impl Ledger {
     /// `begin`; and where another attempt runs, once more when it has ended, or at the end of the wait.
     async fn begin_or_wait(&self, event: &Begin) -> Result<Answer> {
-        let mut now = clock::now();
+        let at = clock::now();
+        let mut now = at;
         let mut begun = self.begin(event, now)?;
         let give_up = now.plus(event.wait_ms);
         let mut waited = false;
@@ -148,7 +149,7 @@ impl Ledger {
                 None => return Ok(Answer::Again),
             }
         }
-        Ok(Answer::Begun { begun, waited })
+        Ok(Answer::Begun { begun, waited, at })
     }
 }
 

@@ -21,8 +21,10 @@ pub struct Unavailable;
 
 /// What came of a `begin`.
 pub struct Asked {
-    /// When the call began that was answered: no lease that it gave is older.
+    /// When the call began that was answered, by the clock here: no lease that it gave is older.
     pub at: Time,
+    /// When that call came in, by the clock of the shard.
+    pub there: Time,
     /// The answer.
     pub begun: Begun,
     /// Whether another attempt was waited for.
@@ -50,9 +52,18 @@ impl<'a> Shard<'a> {
         loop {
             let at = clock::now();
             match self.call(&mut call, give_up).await? {
-                Answer::Begun { begun, waited } => {
+                Answer::Begun {
+                    begun,
+                    waited,
+                    at: there,
+                } => {
                     let waited = waited || waited_before;
-                    return Ok(Asked { at, begun, waited });
+                    return Ok(Asked {
+                        at,
+                        there,
+                        begun,
+                        waited,
+                    });
                 }
                 // Only a call that has waited is answered so. The last one does not wait.
                 Answer::Again => waited_before = true,

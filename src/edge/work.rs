@@ -49,8 +49,9 @@ pub struct Work {
     contents: Contents,
     fingerprint: Fingerprint,
     attempt: AttemptId,
-    /// When the ledger was asked, by the clock here.
+    /// When the ledger was asked, by the clock here, and what time it was there.
     asked_at: Time,
+    ledger_at: Time,
     line: Line,
 }
 
@@ -96,6 +97,7 @@ impl Work {
             contents,
             attempt,
             asked_at: clock::now(),
+            ledger_at: clock::now(),
         }
     }
 
@@ -145,6 +147,12 @@ impl Work {
         };
         self.line.origin_ms = elapsed(started);
         let _ = reply.send(answer);
+    }
+
+    /// What time it is by the clock of the shard that was asked, or a little later; by the clock here if none has answered. Only a
+    /// difference is measured here, so a clock that is wrong makes nothing expire early or late (rule 5.8).
+    fn ledger_now(&self) -> Time {
+        self.ledger_at.plus(elapsed(self.asked_at))
     }
 
     /// What the ledger is asked.
@@ -260,7 +268,7 @@ impl Work {
         };
         self.line.store_ms += elapsed(started);
         copy.filter(|(record, _)| {
-            record.fingerprint == self.fingerprint && clock::now() < record.expires_at
+            record.fingerprint == self.fingerprint && self.ledger_now() < record.expires_at
         })
     }
 

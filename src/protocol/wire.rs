@@ -2,11 +2,12 @@
 //! begins with its version.
 
 use super::claim::{Begin, Begun, Settle, Settled};
+use super::time::Time;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The version of the messages. A message of another version is refused, never guessed at.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// From the Worker to the shard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub enum Answer {
         begun: Begun,
         /// Whether it was waited for.
         waited: bool,
+        /// When the call came in, by the clock of the shard: the times of a claim are of this one (rule 5.8).
+        at: Time,
     },
     /// To [`Call::Settle`].
     Settled(Settled),

@@ -7,8 +7,8 @@
 // stands still until there is a value `go on`. Whatever stands still says so in the log.
 //
 // A call to the shard also meets `reset` (the object is stopped, as the platform does). And one request has faults of its own, by
-// the words of its header `X-Fault`: see `KV_FAULTS`, `LEDGER_FAULTS`, and `clock-back`, an hour, for Worker and shard while
-// the request is under way. Otherwise like inspected.js.
+// the words of its header `X-Fault`: see `KV_FAULTS`, `LEDGER_FAULTS`, and `clock-back` and `clock-ahead`, an hour, for Worker and
+// shard while the request is under way; for the Worker only, where the ledger runs apart. Otherwise like inspected.js.
 
 import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 import Worker, { Ledger as Built } from "./index.js";
@@ -23,7 +23,7 @@ Date.now = () => now() + clockError;
 export default class extends WorkerEntrypoint {
   async fetch(request) {
     const faults = (request.headers.get("x-fault") ?? "").split(/[ ,]+/);
-    clockError = faults.includes("clock-back") ? -3600_000 : 0;
+    clockError = faults.includes("clock-back") ? -3600_000 : faults.includes("clock-ahead") ? 3600_000 : 0;
     try {
       return await new Worker(this.ctx, withFaults(this.env, faults)).fetch(request);
     } finally {

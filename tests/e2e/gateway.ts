@@ -31,6 +31,8 @@ export const SHARDS = 8;
 type SourceOptions = Extract<MiniflareOptions, { scriptPath?: string }>;
 
 const NAME = "reprise";
+/** The Worker of the ledger, where it runs apart. */
+const LEDGER_NAME = "ledger";
 
 export interface GatewayOptions {
   /** TOML text for the `POLICY` variable. Without it, the policy that was compiled in. */
@@ -47,6 +49,8 @@ export interface GatewayOptions {
   inspect?: boolean;
   /** Let the test make the ledger and KV fail (see faulty.js); the rows can be read and changed too. */
   faults?: boolean;
+  /** Run the ledger in an isolate of its own, with a clock of its own. */
+  apart?: boolean;
 }
 
 /** One line of the Worker's console. `data` is its JSON, where it is a JSON object. */
@@ -226,7 +230,7 @@ export class Gateway {
 
   async #exec(object: { name: string } | { id: string }, sql: string, parameters: unknown[]): Promise<Row[]> {
     if (!inspected(this.#options)) throw new Error("start the gateway with `inspect: true` to look into its ledger");
-    const storage = await this.mf.unsafeGetDurableObjectStorage(NAME, "Ledger", object);
+    const storage = await this.mf.unsafeGetDurableObjectStorage(this.#options.apart === true ? LEDGER_NAME : NAME, "Ledger", object);
     return await storage.exec<Row>(sql, ...parameters);
   }
 }
@@ -240,21 +244,25 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   if (options.policy !== undefined) vars["POLICY"] = options.policy;
   if (options.origin !== undefined) vars["ORIGIN"] = options.origin;
 
-  const config: MiniflareOptions = {
+  const common = { ...script(options), compatibilityDate: COMPATIBILITY_DATE, bindings: vars };
+  const ledger = { className: "Ledger", useSQLite: true };
+  const main = {
+    ...common,
     name: NAME,
-    ...script(options),
-    compatibilityDate: COMPATIBILITY_DATE,
-    bindings: vars,
     durableObjects: {
-      ...(without.has("LEDGER") ? {} : { LEDGER: { className: "Ledger", useSQLite: true } }),
+      ...(without.has("LEDGER") ? {} : { LEDGER: options.apart === true ? { ...ledger, scriptName: LEDGER_NAME } : ledger }),
       ...(without.has("RUNNER") ? {} : { RUNNER: { className: "Runner", useSQLite: true } }),
     },
     kvNamespaces: without.has("RESPONSES") ? [] : ["RESPONSES"],
+    // Straight to the Worker: the front of miniflare would rewrite encodings and dress up errors.
+    unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+  };
+  const apart = { ...common, name: LEDGER_NAME, durableObjects: { LEDGER: ledger } };
+  const config: MiniflareOptions = {
+    workers: options.apart === true ? [main, apart] : [main],
     defaultPersistRoot: state,
     host: "127.0.0.1",
     port: 0,
-    // Straight to the Worker: the front of miniflare would rewrite encodings and dress up errors.
-    unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
     unsafeInspectDurableObjects: inspected(options),
     log: new Log(LogLevel.NONE),
     cf: false,

@@ -25,8 +25,8 @@ impl Work {
         let started = clock::now();
         let found = self.begin_in_each(event).await;
         self.line.ledger_ms += elapsed(started);
-        let (Asked { at, begun, waited }, shards) = found?;
-        self.asked_at = at;
+        let (asked, shards) = found?;
+        let Asked { begun, waited, .. } = self.answered(asked);
         let in_the_way = waited || matches!(begun, Begun::Running { .. });
         self.exchange.waited_s = granted_s.filter(|_| in_the_way);
         let Begun::Unknown {
@@ -47,6 +47,13 @@ impl Work {
             return Ok(verdict);
         }
         Ok(Verdict::of(event, begun))
+    }
+
+    /// Sets the clock by which this work knows the shard's time.
+    fn answered(&mut self, asked: Asked) -> Asked {
+        self.asked_at = asked.at;
+        self.ledger_at = asked.there;
+        asked
     }
 
     /// Asks the origin whether the operation of `attempt` happened, where the contract knows how (rule 5.24). `None` where that
@@ -80,7 +87,7 @@ impl Work {
                 // First sight is not told with unknown, and no answer shows it.
                 let attempt = Attempt {
                     id: attempt,
-                    first_seen: started,
+                    first_seen: self.ledger_now(),
                     expires_at,
                     lease_left_ms: 0,
                 };
@@ -93,9 +100,8 @@ impl Work {
                 if !self.settle_in(shards, attempt, Ending::Release).await {
                     return None;
                 }
-                let (Asked { at, begun, .. }, _) = self.begin_in_each(event).await.ok()?;
-                self.asked_at = at;
-                Some(Verdict::of(event, begun))
+                let (asked, _) = self.begin_in_each(event).await.ok()?;
+                Some(Verdict::of(event, self.answered(asked).begun))
             }
             _ => None,
         }

@@ -159,7 +159,10 @@ impl Work {
             KvMode::Always | KvMode::Overflow => Responses::of(&self.env),
         };
         let (bytes, why) = match kv {
-            Some(kv) => (kv.put(record, body, started).await, Unkept::NotWritten),
+            Some(kv) => (
+                kv.put(record, body, self.ledger_now()).await,
+                Unkept::NotWritten,
+            ),
             None => (Err(body.into_array_after(&[])), Unkept::TooLarge),
         };
         self.line.store_ms += elapsed(started);
@@ -249,7 +252,7 @@ impl Work {
         sorted: &Sorted,
         ttl_ms: Option<u64>,
     ) -> Record {
-        let completed = clock::now();
+        let completed = self.ledger_now();
         let retention = &self.guarded.contract.retention;
         Record {
             claim: self.guarded.claim,
@@ -283,7 +286,8 @@ impl Work {
             return;
         };
         let started = clock::now();
-        if kv.put(record, Chunks::default(), started).await.is_err() {
+        let now = self.ledger_now();
+        if kv.put(record, Chunks::default(), now).await.is_err() {
             self.line.warning = Some("not-copied");
         }
         self.line.store_ms += elapsed(started);
