@@ -213,7 +213,7 @@ fn words(contract: &Contract, code: Code) -> String {
 }
 
 #[test]
-fn while_the_first_request_runs_and_when_nobody_knows() {
+fn edge_074_while_the_first_request_runs_and_when_nobody_knows() {
     let say = |contract: &Contract| {
         let rules = &contract.running;
         let wait = match rules.wait_ms {
@@ -256,7 +256,7 @@ fn while_the_first_request_runs_and_when_nobody_knows() {
 
 /// Which statuses are replayed and which leave the key free; the rest is held. Classes, then what departs from its class.
 #[test]
-fn rule_7_1_the_outcome_of_every_status() {
+fn edge_087_edge_088_rule_7_1_the_outcome_of_every_status() {
     let say = |contract: &Contract| {
         let table = &contract.outcome;
         let events = [table.no_answer, table.broken_off, table.deadline];

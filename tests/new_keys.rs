@@ -71,7 +71,7 @@ fn rule_5_25_zero_is_no_limit_and_counts_nobody() {
 }
 
 #[test]
-fn rule_5_25_one_caller_takes_nothing_of_anothers() {
+fn edge_130_rule_5_25_one_caller_takes_nothing_of_anothers() {
     let mut keys = NewKeys::new(5);
     assert_eq!(taken(&mut keys, caller(1), 0, 100), 5);
     assert_eq!(taken(&mut keys, caller(2), 0, 100), 5);

@@ -126,7 +126,7 @@ fn rule_7_3_an_exchange_without_a_whole_answer_has_a_row_of_its_own() {
 }
 
 #[test]
-fn rule_7_1_a_status_that_no_client_can_be_given_is_no_answer() {
+fn edge_206_rule_7_1_a_status_that_no_client_can_be_given_is_no_answer() {
     for status in [0, 99, 100, 101, 103, 199, 600, 999, u16::MAX] {
         for server in ["cloudflare", "nginx"] {
             let happened = Happened::from_head(status, &headers(server));

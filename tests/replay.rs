@@ -122,7 +122,7 @@ fn rule_9_2_every_status_is_replayed_as_it_was() {
 }
 
 #[test]
-fn rule_9_3_the_marker_is_the_contracts_and_on_replays_only() {
+fn edge_111_rule_9_3_the_marker_is_the_contracts_and_on_replays_only() {
     let marker = |more: &str, name: &str| {
         let contract = contract(more);
         let lines =

@@ -411,7 +411,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
 
     #[test]
-    fn rule_3_3_a_claim_stands_for_one_header_value_and_one_key(
+    fn edge_234_rule_3_3_a_claim_stands_for_one_header_value_and_one_key(
         // Few characters, so that pairs are near each other, and often equal.
         (a, b) in (("[ab]{0,2}", "[ab]{1,2}"), ("[ab]{0,2}", "[ab]{1,2}")),
     ) {

@@ -2,6 +2,8 @@
 
 use crate::*;
 use reprise::protocol::claim::{Begun, begin};
+use reprise::protocol::compiled;
+use reprise::protocol::policy::Policy;
 
 fn new_row(event: &Begin, now: u64) -> Claim {
     Claim {
@@ -148,6 +150,55 @@ fn rule_5_1_the_first_begin_writes_a_running_claim_and_may_execute() {
         for now in START..START + RETENTION {
             let (_, answer) = begin(row.as_ref(), &asks(2, 1), at(now));
             assert!(!matches!(answer, Begun::Execute { .. }), "{state} {now}");
+        }
+    }
+}
+
+/// Contracts whose documents say a day, and one that says seven.
+#[test]
+fn edge_118_rule_5_7_a_key_is_new_at_the_very_end_of_its_retention() {
+    for (name, hours) in [
+        ("ietf", 24),
+        ("surveycoder", 24),
+        ("redactr", 24),
+        ("speechify", 24),
+        ("adyen", 168),
+    ] {
+        let text = format!(
+            "origin = \"http://h\"\n[[routes]]\nmatch = \"POST /x\"\ncontract = \"{name}\""
+        );
+        let route = Policy::parse("test", &text, compiled::CONTRACTS)
+            .unwrap()
+            .routes
+            .remove(0);
+        let asks = |attempt| Begin {
+            lease_ms: route.lease_ms,
+            retention_ms: route.contract.as_ref().unwrap().retention.ms,
+            ..asks(attempt, 1)
+        };
+        let (Write::Put(claim), _) = begin(None, &asks(1), at(START)) else {
+            panic!("rule 5.1")
+        };
+        let done = Claim {
+            state: State::Done(KEPT.to_vec()),
+            ..claim
+        };
+        let end = START + hours * 60 * 60 * 1000;
+        for (now, is_new) in [
+            (end - 1000, false),
+            (end - 1, false),
+            (end, true),
+            (end + 1000, true),
+            (end + 60 * 60 * 1000, true),
+        ] {
+            let (_, answer) = begin(Some(&done), &asks(2), at(now));
+            match is_new {
+                true => assert!(
+                    matches!(answer, Begun::Execute { first_seen, .. } if first_seen == at(now)),
+                    "{name} {answer:?}"
+                ),
+                false => assert!(matches!(answer, Begun::Done { .. }), "{name} {answer:?}"),
+            }
         }
     }
 }

@@ -31,6 +31,10 @@ type End = "fresh" | "replayed" | "unknown";
 
 interface Stage {
   readonly name: string;
+  /** The edge case that it is, where that is a narrower one than 86. */
+  readonly edge?: string;
+  /** Under a contract that runs again once the lease is over (axis I3). */
+  readonly again?: boolean;
   /** What the origin answers; default: 201 with a small body. */
   readonly script?: (kase: Case) => Script;
   /** Brings the request to its stage, and leaves it there. */
@@ -121,8 +125,9 @@ const STAGES: readonly Stage[] = [
     executions: 1,
   },
   { name: "before begin, the call on its way", bring: heldAt("begin-before"), ends: ["fresh"], executions: 1 },
-  { name: "between begin and origin", bring: heldAt("begin-after"), ends: ["unknown"], executions: 0 },
-  { name: "while the origin works", script: gated(201, 100), bring: atWork, ends: ["unknown"], executions: 1 },
+  { name: "between begin and origin", edge: "edge_080", bring: heldAt("begin-after"), ends: ["unknown"], executions: 0 },
+  { name: "between begin and origin, to run again", edge: "edge_080", again: true, bring: heldAt("begin-after"), ends: ["fresh"], executions: 1 },
+  { name: "while the origin works", edge: "edge_081", script: gated(201, 100), bring: atWork, ends: ["unknown"], executions: 1 },
   {
     name: "half the answer sent",
     script: (kase) => (_, response) => {
@@ -136,7 +141,8 @@ const STAGES: readonly Stage[] = [
     ends: ["unknown"],
     executions: 1,
   },
-  { name: "before settle", bring: heldAt("settle-before"), ends: ["unknown"], executions: 1 },
+  { name: "before settle", edge: "edge_081", bring: heldAt("settle-before"), ends: ["unknown"], executions: 1 },
+  { name: "before settle, to run again", edge: "edge_081", again: true, bring: heldAt("settle-before"), ends: ["fresh"], executions: 2 },
   { name: "after settle, before its reply", bring: heldAt("settle-after"), ends: ["replayed"], executions: 1 },
   { name: "before the KV put of a large answer", script: answering(201, LARGE, "hold-put-before"), bring: heldAt("put-before"), ends: ["unknown"], executions: 1 },
   // What lies in KV by now is adopted, byte by byte, when the lease is over.
@@ -180,7 +186,7 @@ const STAGES: readonly Stage[] = [
 
 function newCase(stage: Stage): Case {
   const outgoing: Outgoing = { method: "POST", headers: [`Idempotency-Key: ${gateway.key()}`, "Content-Type: application/json"], body: '{"n":1}' };
-  const place = origin.place();
+  const place = origin.place(undefined, { under: stage.again === true ? "/again" : "/v1" });
   const kase: Case = { place, outgoing: { ...outgoing, path: place.path }, gate: barrier(), first: Promise.resolve(undefined), wire: undefined, body: undefined };
   place.script = (stage.script ?? answering(201, 100))(kase);
   return kase;
@@ -244,7 +250,8 @@ function record(stage: Stage, result: Found): void {
 before(async () => {
   origin = await startOrigin();
   const rules = `[routes.scope]\nparts = ["header:authorization"]`;
-  gateway = await startGateway({ faults: true, vars: { KV_HOLDS: "true" }, policy: `${policy(origin.url, { match: "POST /v1/*", rules })}\n[ledger]\nshards = 1\n` });
+  const again = { match: "POST /again/*", rules: `${rules}\n[routes.unknown]\nlease_over = "run-again"` };
+  gateway = await startGateway({ faults: true, vars: { KV_HOLDS: "true" }, policy: `${policy(origin.url, { match: "POST /v1/*", rules }, again)}\n[ledger]\nshards = 1\n` });
   const random = new Random(SEED, "kills");
   for (let i = 0; i < ROUNDS; i++) await round(random);
 });
@@ -255,7 +262,7 @@ after(async () => {
 });
 
 for (const stage of STAGES) {
-  test(`edge_086 rule_5_1 rule_9_1 killed: ${stage.name}`, (t) => {
+  test(`${stage.edge ?? "edge_086"} rule_5_1 rule_9_1 killed: ${stage.name}`, (t) => {
     const all = found.get(stage.name) ?? [];
     assert.equal(all.length, ROUNDS, "every round reached this stage");
     const ends = Object.entries(Object.groupBy(all, ({ end }) => end)).map(([end, some]) => `${some?.length ?? 0} ${end}`);
@@ -265,6 +272,8 @@ for (const stage of STAGES) {
     const wrong = all.filter(({ end }) => !stage.ends.some((allowed) => allowed === end));
     assert.deepEqual(wrong, [], `a retry ends as one of: ${stage.ends.join(", ")}`);
     assert.equal(duplicates, 0, `at most ${stage.executions} executions`);
+    const again = all.filter(({ executions }) => stage.again === true && executions !== stage.executions);
+    assert.deepEqual(again, [], `exactly ${stage.executions} executions`);
     assert.equal(lost, 0, "what a client saw, or what was kept, is what its retry sees");
   });
 }

@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import { assertFresh, assertRefusal, assertReplay } from "./expect.ts";
 import { startGateway } from "./gateway.ts";
 import type { Gateway } from "./gateway.ts";
-import { barrier, eventually } from "./guard.ts";
+import { barrier, eventually, within } from "./guard.ts";
 import { startOrigin } from "./origin.ts";
 import type { Origin } from "./origin.ts";
 import { policy } from "./policy.ts";
@@ -75,7 +75,7 @@ test("rule_8_14 a copy of another request, and no copy at all, answer nothing", 
   assert.equal(place.count, 1);
 });
 
-test("rule_6_7 a contract may prefer a second run to a refusal, and says so in the answer and the log", async () => {
+test("edge_131 rule_6_7 a contract may prefer a second run to a refusal, and says so in the answer and the log", async () => {
   const place = origin.place(undefined, { under: "/open" });
   const key = gateway.key();
   await withoutLedger(async () => {
@@ -220,6 +220,41 @@ test("edge_133 rule_8_4 an older attempt's value in KV is not the answer of the 
   await kv.put(name, newer);
   assertReplay(await gateway.post(path, key), second);
   assert.equal(count(), 2);
+});
+
+test("edge_073 rule_8_4 of 40 requests from places whose KV has nothing, something older or garbage, exactly one executes", async () => {
+  const gate = barrier();
+  const place = origin.place(async (request, response) => {
+    if (request.number > 1) await gate.opened;
+    response.writeHead(201).end(Buffer.alloc(300 * 1024, request.number));
+  });
+  const key = gateway.key();
+  const older = await gateway.post(place.path, key);
+  assertFresh(older);
+  // What KV has is from now on the answer of an earlier life of the key.
+  await gateway.shardSql(0, "UPDATE claims SET expires_at = 1 WHERE state = 2");
+  const places = ["kv-get-misses", "kv-get-garbage", "kv-get-late", "kv-as-it-is"];
+  const refused: Answer[] = [];
+  const allRefused = Promise.withResolvers<void>();
+  const answers = Array.from({ length: 40 }, async (_, i) => {
+    const answer = await gateway.post(place.path, key, "{}", fault(places[i % 4] ?? ""));
+    if (refused.push(answer) === 39) allRefused.resolve();
+    return answer;
+  });
+  await within("39 of 40 being answered while one executes", allRefused.promise);
+  for (const answer of refused.slice(0, 39)) assertRefusal(answer, 409, "request-in-progress");
+  assert.equal(place.count, 2, "the older one, and one more");
+  gate.open();
+  const winner = (await Promise.all(answers)).find((answer) => answer.status === 201);
+  assert.ok(winner !== undefined);
+  assertFresh(winner);
+  assert.ok(winner.body.equals(Buffer.alloc(300 * 1024, 2)));
+  for (const where of places) {
+    const answer = await gateway.post(place.path, key, "{}", fault(where));
+    if (where === "kv-get-misses" || where === "kv-get-garbage") assertRefusal(answer, 503, "replay-unavailable");
+    else assertReplay(answer, winner);
+  }
+  assert.equal(place.count, 2);
 });
 
 test("rule_8_14 without the ledger, a KV that fails, hangs or gives garbage answers nothing, and nothing runs", async () => {

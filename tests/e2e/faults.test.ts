@@ -140,7 +140,7 @@ test("edge_103 rule_9_1 an answer that the ledger took, but never confirmed, is 
   assert.equal(place.count, 1);
 });
 
-test("edge_227 rule_8_5 a KV that takes nothing loses no outcome: small answers are replayed, large ones known as executed", async () => {
+test("edge_103 edge_227 rule_8_5 a KV that takes nothing loses no outcome: small answers are replayed, large ones known as executed", async () => {
   const failing = await startGateway({ faults: true, policy: oneShard(), vars: { KV_FAILS: "true" } });
   try {
     for (const size of [100, 300 * 1024]) {

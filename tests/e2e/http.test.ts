@@ -9,7 +9,7 @@ import type { Answer } from "./wire.ts";
 
 // ---------------------------------------------------------------------------------------------- methods and routes
 
-test("edge_024 rule_1_4 safe methods with a key reach the origin every time, and nothing is claimed", async () => {
+test("edge_024 edge_206 rule_1_4 safe methods with a key reach the origin every time, and nothing is claimed", async () => {
   const claims = await claimCount();
   for (const method of ["GET", "HEAD", "OPTIONS"]) {
     const place = origin.place(echoMethod);

@@ -39,7 +39,7 @@ after(async () => {
   await origin.close();
 });
 
-test("edge_082 rule_5_17 where the contract runs again, exactly one of 20 requests after the lease executes, and the first is fenced", async () => {
+test("edge_082 edge_214 rule_5_17 where the contract runs again, exactly one of 20 requests after the lease executes, and the first is fenced", async () => {
   const [slow, second] = [barrier(), barrier()];
   const place = origin.place(async (request, response) => {
     await (request.number === 1 ? slow : second).opened;
@@ -95,7 +95,7 @@ test("rule_5_17 an outcome that was held is not run again", async () => {
   assert.equal(place.count, 1);
 });
 
-test("rule_5_18 an expired key is refused for an hour, if the contract says so, and new after that", async () => {
+test("edge_123 rule_5_18 an expired key is refused for an hour, if the contract says so, and new after that", async () => {
   const place = origin.place(undefined, { under: "/refusing" });
   const key = gateway.key();
   const claim = await claimMadeBy(gateway, async () => assertFresh(await gateway.post(place.path, key)));
@@ -139,7 +139,7 @@ test("rule_5_14 rule_5_18 the sweep leaves an expired key for as long as it is r
 /** `claims` as version 0.1 made it. */
 const COLUMNS_0_1 = "id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record";
 
-test("rows that version 0.1 has written are found, replayed, refused and swept", async () => {
+test("edge_235 rows that version 0.1 has written are found, replayed, refused and swept", async () => {
   const place = origin.place();
   const keys = [gateway.key(), gateway.key()];
   const firsts: Answer[] = [];

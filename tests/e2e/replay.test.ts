@@ -23,6 +23,7 @@ before(async () => {
       origin.url,
       "POST /v1/*",
       { match: "POST /cookies/*", rules: "[routes.replay]\ndeny = []" },
+      { match: "POST /corrected/*", rules: `[routes.outcome]\nstore = ["2xx"]\nrelease = ["3xx", "4xx", "5xx"]` },
       { match: "POST /verbatim/*", rules: `[routes.replay]\nrequest_id = "verbatim"` },
     ),
   });
@@ -303,6 +304,21 @@ test("edge_094 a stored 400 or 422 stays, and a corrected body is a mismatch", a
     assertRefusal(await gateway.post(place.path, key, `{"amount":1}`), 422, "key-reused");
     assertReplay(await gateway.post(place.path, key), first);
     assert.equal(place.count, 1);
+  }
+});
+
+test("edge_094 where the contract releases a 400 or 422, the corrected body executes under the same key", async () => {
+  for (const status of [400, 422]) {
+    const place = origin.place((request, response) => response.writeHead(request.number === 1 ? status : 201).end(`execution ${request.number}`), { under: "/corrected" });
+    const key = gateway.key();
+    const refused = await gateway.post(place.path, key);
+    assert.deepEqual([refused.status, refused.text(), refused.header("idempotency-status")], [status, "execution 1", "fresh"]);
+    const first = await gateway.post(place.path, key, `{"amount":1}`);
+    assertFresh(first);
+    assert.equal(first.text(), "execution 2");
+    assertReplay(await gateway.post(place.path, key, `{"amount":1}`), first);
+    assertRefusal(await gateway.post(place.path, key), 422, "key-reused");
+    assert.equal(place.count, 2);
   }
 });
 

@@ -1,5 +1,5 @@
 // What is left of a claim when the runtime dies, and when its times run out (docs/protocol.md §5; edge cases 80 to 86, 118 to
-// 124). No test waits for a lease or an expiry: their times are moved in the ledger's rows.
+// 124, 134). No test waits for a lease or an expiry: their times are moved in the ledger's rows.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -97,7 +97,7 @@ test("edge_086 a finished claim survives a stop and a start on the same state", 
   }
 });
 
-test("edge_081 edge_086 edge_203 a claim whose owner was killed stays running until its lease is over, then is unknown for good", async () => {
+test("edge_081 edge_086 edge_203 edge_239 a claim whose owner was killed stays running until its lease is over, then is unknown for good", async () => {
   const { place, key, gate, claim, first } = await hold();
   gateway = await gateway.restart();
   assert.ok((await first) instanceof Error, "the first caller never got an answer");
@@ -123,12 +123,15 @@ test("edge_081 edge_086 edge_203 a claim whose owner was killed stays running un
   assert.equal(place.count, 2, "an unknown outcome blocks its key until it expires, and no longer");
 });
 
-test("edge_218 a lease of 0 is a lease that is over, not none: nothing executes again", async () => {
+test("edge_218 a lease of 0 is a lease that is over, not none: nothing executes again, and what is done needs no lease", async () => {
   const { place, key, gate, claim, first } = await hold();
   await changeClaim(gateway, claim, "lease_until", 0);
   assertRefusal(await gateway.post(place.path, key), 409, "outcome-unknown");
   gate.open();
-  await first;
+  const answer = await first;
+  assert.ok(!(answer instanceof Error), String(answer));
+  await changeClaim(gateway, claim, "lease_until", 0);
+  assertReplay(await gateway.post(place.path, key), answer);
   assert.equal(place.count, 1);
 });
 
@@ -195,6 +198,53 @@ test("edge_208 a running claim that has expired does not block its key", async (
   assert.equal(place.count, 2);
 });
 
+test("edge_222 rule_5_12 whatever a Worker has answered for a key, it answers what the row says now", async () => {
+  const place = origin.place();
+  const key = gateway.key();
+  let first: Answer | undefined;
+  const claim = await claimMadeBy(gateway, async () => (first = await gateway.post(place.path, key)));
+  assert.ok(first !== undefined);
+  const { id = null, fingerprint = null, record = null } = claim;
+  const becomes = (state: number, print: typeof id, kept: typeof id) =>
+    gateway.ledgerSql("UPDATE claims SET state = ?, fingerprint = ?, record = ? WHERE id = ?", state, print, kept, id);
+  for (let round = 0; round < 2; round++) {
+    assertReplay(await gateway.post(place.path, key), first);
+    await becomes(RUNNING, fingerprint, null);
+    assertRefusal(await gateway.post(place.path, key), 409, "request-in-progress");
+    await becomes(DONE, new Uint8Array(32).buffer, record);
+    assertRefusal(await gateway.post(place.path, key), 422, "key-reused");
+    await becomes(DONE, fingerprint, record);
+  }
+  assertReplay(await gateway.post(place.path, key), first);
+  assert.equal(place.count, 1);
+  await gateway.ledgerSql("DELETE FROM claims WHERE id = ?", id);
+  assertFresh(await gateway.post(place.path, key));
+  assert.equal(place.count, 2);
+});
+
+test("edge_134 rule_5_2 a deployment that compares something else refuses the retries of older keys, and neither runs nor replays them", async () => {
+  const comparing = (lines: string): string => policy(origin.url, { match: "POST /v1/*", rules: `[routes.scope]\nparts = ["header:authorization"]\n[routes.fingerprint]\n${lines}` });
+  const [nothing, body] = [comparing("compare = false"), comparing(`parts = ["body"]`)];
+  const place = origin.place();
+  const keys = { older: gateway.key(), newer: gateway.key() };
+  gateway = await gateway.restart({ policy: nothing });
+  const older = await gateway.post(place.path, keys.older, "{}");
+  assertFresh(older);
+  assertReplay(await gateway.post(place.path, keys.older, "[]"), older);
+  gateway = await gateway.restart({ policy: body });
+  for (const retry of ["{}", "[]"]) assertRefusal(await gateway.post(place.path, keys.older, retry), 422, "key-reused");
+  const newer = await gateway.post(place.path, keys.newer, "{}");
+  assertFresh(newer);
+  assertReplay(await gateway.post(place.path, keys.newer, "{ }"), newer);
+  assertRefusal(await gateway.post(place.path, keys.newer, "[]"), 422, "key-reused");
+  // Rolled back, and then as it was.
+  gateway = await gateway.restart({ policy: nothing });
+  assertReplay(await gateway.post(place.path, keys.older, "[]"), older);
+  assertRefusal(await gateway.post(place.path, keys.newer, "{}"), 422, "key-reused");
+  gateway = await gateway.restart({ policy: lasting() });
+  assert.equal(place.count, 2);
+});
+
 /** Every SQLite file of the stopped gateway's objects. */
 function databases(state: string): string[] {
   return readdirSync(state, { recursive: true, withFileTypes: true })
@@ -202,7 +252,7 @@ function databases(state: string): string[] {
     .map((entry) => path.join(entry.parentPath, entry.name));
 }
 
-test("rule_5_14 an alarm sweeps expired claims out of the ledger, and leaves the others", async () => {
+test("edge_234 rule_5_14 an alarm sweeps expired claims out of the ledger, and leaves the others", async () => {
   const [expired, kept] = [origin.place(), origin.place()];
   const claims: Row[] = [];
   for (let i = 0; i < 20; i++) {

@@ -1,4 +1,4 @@
-// Where stored answers are kept, and what follows when one is gone (docs/protocol.md §8; edge cases 99, 132, 133, 224).
+// Where stored answers are kept, and what follows when one is gone (docs/protocol.md §8; edge cases 99 to 101, 132, 133, 213, 224).
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -8,7 +8,7 @@ import { assertFresh, assertRefusal, assertReplay } from "./expect.ts";
 import type { Problem } from "./expect.ts";
 import { startGateway } from "./gateway.ts";
 import type { Gateway } from "./gateway.ts";
-import { eventually } from "./guard.ts";
+import { barrier, eventually } from "./guard.ts";
 import { startOrigin } from "./origin.ts";
 import type { Origin, Place } from "./origin.ts";
 import { policy } from "./policy.ts";
@@ -185,6 +185,52 @@ test("edge_099 edge_224 rule_8_2 a body beyond what KV takes reaches the first c
   assert.equal(place.count, 1);
 });
 
+test("edge_100 edge_213 rule_8_2 a stream beyond what KV takes flows to the first caller while the origin sends it, and is known to have run", async () => {
+  const gate = barrier();
+  const start = Buffer.alloc(26 * KIB * KIB, "data: tick\n\n");
+  const last = Buffer.from("data: last\n\n");
+  const place = origin.place(async (_, response) => {
+    response.writeHead(200, { "Content-Type": "text/event-stream" }).write(start);
+    await gate.opened;
+    response.end(last);
+  });
+  const key = gateway.key();
+  const wire = await gateway.connect();
+  wire.request({ method: "POST", path: place.path, headers: [`Idempotency-Key: ${key}`, "Content-Type: application/json"], body: "{}" });
+  assert.notEqual((await wire.bodyReaches(1)).length, 0);
+  const assertSpent = async (): Promise<void> => {
+    const again = await gateway.post(place.path, key);
+    assert.equal(assertRefusal(again, 409, "response-not-kept")["original_status"], 200);
+    assert.equal(again.header("idempotency-status"), "spent");
+  };
+  await assertSpent();
+  gate.open();
+  const first = await wire.answer();
+  wire.close();
+  assertFresh(first, 200);
+  assert.equal(first.header("content-type"), "text/event-stream");
+  assert.ok(first.body.equals(Buffer.concat([start, last])), "whole, byte by byte");
+  await assertSpent();
+  assert.equal(place.count, 1);
+});
+
+test("edge_100 a stream of events that ends is an answer like any other: whole, first and again", async () => {
+  const place = origin.place(async (request, response) => {
+    response.writeHead(200, { "Content-Type": "text/event-stream" });
+    for (const event of ["one", "two", "three"]) {
+      response.write(`data: ${event} of ${request.number}\n\n`);
+      await new Promise(setImmediate);
+    }
+    response.end();
+  });
+  const key = gateway.key();
+  const first = await gateway.post(place.path, key);
+  assertFresh(first, 200);
+  assert.equal(first.text(), "data: one of 1\n\ndata: two of 1\n\ndata: three of 1\n\n");
+  assertReplay(await gateway.post(place.path, key), first);
+  assert.equal(place.count, 1);
+});
+
 // An answer without Content-Length is no case here: the runtime ends its chunks cleanly, even for a passed one (workerd#6818).
 test("edge_101 a body beyond what KV takes that breaks off does not look complete to the first caller, and never runs again", async () => {
   const place = origin.place((_, response) => {
@@ -247,6 +293,25 @@ test("rule_8_3 with `off`, nothing is written to KV, and a larger body is not ke
     assert.deepEqual(await names(own), []);
     assert.deepEqual([small.count, large.count], [1, 1]);
   });
+});
+
+test("edge_099 rule_8_2 the largest row that a policy allows is kept, under as many headers as an answer may have", async () => {
+  const LARGEST = 1_900_000;
+  const own = await startGateway({ inspect: true, policy: `${policy(origin.url, "POST /v1/*")}\n[responses]\nkv = "off"\ninline_limit = ${LARGEST}\n` });
+  try {
+    const headers = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`X-Large-${i}`, "x".repeat(10_000)]));
+    const body = randomBytes(LARGEST);
+    const place = origin.place((_, response) => response.writeHead(201, headers).end(body));
+    let first: Answer | undefined;
+    const row = await claimMadeBy(own, async () => (first = await own.post(place.path, "k")));
+    assert.ok(first !== undefined);
+    assertFresh(first);
+    assert.ok((row["record"] as ArrayBuffer).byteLength > LARGEST + 120_000);
+    assertReplay(await own.post(place.path, "k"), first);
+    assert.equal(place.count, 1);
+  } finally {
+    await own.close();
+  }
 });
 
 test("rule_8_2 the inline limit is the policy's", async () => {
