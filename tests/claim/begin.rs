@@ -231,7 +231,7 @@ fn rule_5_4_the_same_begin_again_may_execute_again() {
 }
 
 #[test]
-fn rule_5_5_a_done_claim_gives_its_record() {
+fn edge_218_rule_5_5_a_done_claim_gives_its_record_lease_or_none() {
     assert_eq!(check_begin(|_, _, words| words == "record"), 2 * 2 * 2);
 }
 
