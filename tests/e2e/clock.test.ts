@@ -1,5 +1,6 @@
-// The Worker's clock is wrong, the ledger's is right: the two run in isolates of their own here (docs/protocol.md rules 5.7, 5.8 and
-// 8.14; edge cases 121 and 124). Wrong by an hour, which is more than every lease and retention of this policy.
+// When a claim ends (docs/protocol.md rules 5.7, 5.8 and 8.14; edge cases 119, 121, 124, 230), also where the Worker's clock is wrong
+// and the ledger's is right: the two run in isolates of their own here. Wrong by an hour, which is more than every lease and
+// retention of this policy.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -41,6 +42,37 @@ const fault = (...names: string[]): string[] => [`X-Fault: ${names.join(", ")}`]
 const CLOCKS = ["clock-back", "clock-ahead"] as const;
 
 const post = (place: Place, key: string, ...faults: string[]): Promise<Answer> => gateway.post(place.path, key, "{}", fault(...faults));
+
+test("edge_119 edge_230 rule_5_8 the retention is measured from first sight, or from completion where the contract says so", async () => {
+  for (const under of ["/sight", "/completion"]) {
+    let [begun, answered] = [0, 0];
+    const place = origin.place(async (request, response) => {
+      // The operation takes a while by the clock: that is what tells the two instants apart.
+      begun = Date.now();
+      while (Date.now() < begun + 50) await new Promise((resolve) => setTimeout(resolve, 5));
+      answered = Date.now();
+      response.writeHead(201).end(`execution ${request.number}`);
+    }, { under });
+    const key = gateway.key();
+    const sent = Date.now();
+    let first: Answer | undefined;
+    const claim = await claimMadeBy(gateway, async () => (first = await gateway.post(place.path, key)));
+    const received = Date.now();
+    assert.ok(first !== undefined);
+    assertFresh(first);
+    const seen = Number(claim["first_seen"]);
+    assert.ok(seen >= sent && seen < answered, "first sight is before the operation");
+    const expires = Number(claim["expires_at"]);
+    if (under === "/sight") assert.equal(expires, seen + MINUTES);
+    // Completion is told by the time since the ledger was asked, which holds the way there.
+    else assert.ok(expires >= answered + MINUTES && expires <= received + MINUTES + (begun - sent) + 1, `${expires - answered - MINUTES} ms after the answer`);
+    assert.equal(first.header("idempotency-expires"), new Date(expires).toUTCString());
+    const replay = await gateway.post(place.path, key);
+    assertReplay(replay, first);
+    assert.deepEqual(await claimNow(gateway, claim), claim, "a replay does not prolong it");
+    assert.equal(place.count, 1);
+  }
+});
 
 for (const clock of CLOCKS) {
   test(`edge_121 rule_5_8 with ${clock} in the Worker, a claim ends when the ledger's clock says so`, async () => {

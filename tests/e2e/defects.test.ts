@@ -1,15 +1,15 @@
 // Defects seen in other implementations (edge cases 201 to 244), and how calls to the origin fail (docs/protocol.md §7; edge
 // cases 87 to 101). Where the others are:
 //
-//   202, 206, 219            status.test.ts            216, 217, 225, 226      fingerprint.test.ts
-//   203, 208, 218, 222, 239  restart.test.ts           221, 243 (media type)   fingerprint.test.ts
+//   202, 206, 219            status.test.ts            216, 217, 221, 225, 226 fingerprint.test.ts
+//   203, 208, 218, 222, 239  restart.test.ts           230                     clock.test.ts
 //   207, 237, 241, 242       replay.test.ts            209                     http.test.ts
 //   232                      passing.test.ts           244                     cors.test.ts
 //   210, 213, 223, 228       race.test.ts              213, 224, 229           stored.test.ts
-//   215                      key.test.ts               234, 240                scope.test.ts
-//   238                      client-gone.test.ts       212, 227                faults.test.ts
-//   214, 235                 ledger.test.ts            236                     waiting.test.ts
-//   242 (our own limit)      new-keys.test.ts
+//   215                      key.test.ts               243 (media type)        fingerprint.test.ts
+//   234, 240                 scope.test.ts             238                     client-gone.test.ts
+//   236                      waiting.test.ts           212, 227                faults.test.ts
+//   214, 235                 ledger.test.ts            242 (our own limit)     new-keys.test.ts
 //
 // The model checker finds 201, 203, 210, 212, 214, 228, 229 and 239 when they are put into the rules (model/tests/mutations.rs); the
 // derivations of 235 are pinned in tests/formats.rs.
@@ -50,8 +50,6 @@ before(async () => {
       { match: "POST /hurry/*", rules: HURRY },
       { match: "POST /again/*", rules: `${HURRY}\n[routes.outcome]\nno_answer = "release"\nbroken_off = "release"\ndeadline = "release"` },
       { match: "POST /outage/*", rules: `[routes.outcome]\nstore = ["2xx", "3xx", "4xx"]\nrelease = ["5xx"]` },
-      { match: "POST /completion/*", rules: `[routes.retention]\nfrom = "completion"\nseconds = 600` },
-      { match: "POST /sight/*", rules: "[routes.retention]\nseconds = 600" },
     ),
   });
 });
@@ -385,38 +383,6 @@ test("edge_211 the same body under another key, or by another caller, is another
   assertFresh(await gateway.post(place.path, gateway.key(), body));
   assertFresh(await gateway.post(place.path, key, body, ["Authorization: Bearer other"]));
   assert.equal(place.count, 3);
-});
-
-test("edge_119 edge_230 rule_5_8 the retention is measured from first sight, or from completion where the contract says so", async () => {
-  const MINUTES = 600_000;
-  for (const under of ["/sight", "/completion"]) {
-    let [begun, answered] = [0, 0];
-    const place = origin.place(async (request, response) => {
-      // The operation takes a while by the clock: that is what tells the two instants apart.
-      begun = Date.now();
-      while (Date.now() < begun + 50) await new Promise((resolve) => setTimeout(resolve, 5));
-      answered = Date.now();
-      made(request, response);
-    }, { under });
-    const key = gateway.key();
-    const sent = Date.now();
-    let first: Answer | undefined;
-    const claim = await claimMadeBy(gateway, async () => (first = await gateway.post(place.path, key)));
-    const received = Date.now();
-    assert.ok(first !== undefined);
-    assertFresh(first);
-    const seen = Number(claim["first_seen"]);
-    assert.ok(seen >= sent && seen < answered, "first sight is before the operation");
-    const expires = Number(claim["expires_at"]);
-    if (under === "/sight") assert.equal(expires, seen + MINUTES);
-    // Completion is told by the time since the ledger was asked, which holds the way there.
-    else assert.ok(expires >= answered + MINUTES && expires <= received + MINUTES + (begun - sent) + 1, `${expires - answered - MINUTES} ms after the answer`);
-    assert.equal(first.header("idempotency-expires"), new Date(expires).toUTCString());
-    const replay = await gateway.post(place.path, key);
-    assertReplay(replay, first);
-    assert.deepEqual(await claimNow(gateway, claim), claim, "a replay does not prolong it");
-    assert.equal(place.count, 1);
-  }
 });
 
 test("edge_231 an outage is not kept for a day where the contract releases it", async () => {
