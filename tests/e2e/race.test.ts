@@ -59,6 +59,8 @@ async function race(n: number, script: Script, prepare?: (path: string, key: str
   // Whoever executes cannot be answered before the gate opens, so the first n - 1 answers are the others'.
   await within(`${n - 1} of ${n} requests being answered while one executes`, allLost.promise, 30);
   const others = [...losers];
+  // The losers learn of the claim, which is there before the call to the origin is.
+  await place.begun(before + 1);
   assert.equal(place.count, before + 1, "exactly one of them executes");
   gate.open();
   const winner = (await Promise.all(answers)).find((answer) => !others.includes(answer));
