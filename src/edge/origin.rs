@@ -5,7 +5,7 @@ use super::convert::Payload;
 use super::log::elapsed;
 use super::rest::{Pump, Rest};
 use super::settings::Settings;
-use super::{convert, js, pass};
+use super::{clock, convert, js, pass};
 use crate::protocol::contract::KeyToOrigin;
 use crate::protocol::decision::Guarded;
 use crate::protocol::headers::Headers;
@@ -16,14 +16,10 @@ use crate::protocol::request::{Body, Inbound};
 use crate::protocol::scope;
 use crate::protocol::time::Time;
 use crate::protocol::verdict::{Attempt, Permit};
-use futures_util::future::{Either, select};
 use js_sys::Uint8Array;
-use std::pin::pin;
-use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, Request, RequestInit, RequestRedirect, Response};
-use worker::Delay;
 
 /// What came back.
 pub enum Answer {
@@ -109,12 +105,10 @@ pub async fn dispatch(
             return (attempt, Answer::None(Happened::NotSent));
         }
     };
-    let call = pin!(call(&outbound));
-    let deadline = Duration::from_millis(guarded.route.deadline_ms.min(left_ms));
-    let deadline = pin!(Delay::from(deadline));
-    let answer = match select(call, deadline).await {
-        Either::Left((answer, _)) => answer,
-        Either::Right(((), _)) => {
+    let deadline_ms = guarded.route.deadline_ms.min(left_ms);
+    let answer = match clock::within(deadline_ms, call(&outbound)).await {
+        Some(answer) => answer,
+        None => {
             abort.abort();
             Answer::None(Happened::Deadline)
         }

@@ -1,13 +1,12 @@
 //! Stored responses in Workers KV. KV is never evidence that a key is new (rule 8.4): it only holds bodies, and copies.
 
 use super::body::Chunks;
+use super::clock;
 use super::js::KvNamespace;
 use crate::protocol::claim::ClaimId;
 use crate::protocol::record::{Place, Record};
 use crate::protocol::time::Time;
-use futures_util::future::{Either, select};
 use js_sys::{ArrayBuffer, Object, Reflect, Uint8Array};
-use std::pin::pin;
 use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -23,9 +22,9 @@ const MIN_TTL_S: u64 = 60;
 const LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(400);
 
-/// KV that has not answered by then has failed, whatever is still to come: a put, and all looks for a value together. A lease is
-/// at least 10 s longer than the call to the origin, and in these the attempt is settled, too.
-const DEADLINE: Duration = Duration::from_secs(8);
+/// KV that has not answered by then, milliseconds, has failed, whatever is still to come: a put, and all looks for a value
+/// together. A lease is at least 10 s longer than the call to the origin, and in these the attempt is settled, too.
+const DEADLINE_MS: u64 = 8_000;
 
 /// No record is larger, its inline body included (a row takes 2 MB); a body behind it stays in JavaScript memory.
 const RECORD_BYTES: u32 = 2_250_000;
@@ -54,10 +53,10 @@ impl Responses {
         let value = body.into_array_after(&head);
         #[allow(clippy::cast_possible_truncation)] // a head is some KiB
         let body = value.subarray(head.len() as u32, value.length());
-        match in_time(self.put_raw(record, &value, now)).await {
+        match in_time("put", self.put_raw(record, &value, now)).await {
             Some(Ok(())) => return Ok(body),
             Some(Err(error)) => worker::console_error!("KV put failed: {error:?}"),
-            None => worker::console_error!("KV put failed: no answer in time"),
+            None => {}
         }
         Err(body)
     }
@@ -76,7 +75,7 @@ impl Responses {
 
     /// The body that `record` points to; `None` where KV does not have it, or has something else under its name.
     pub async fn body(&self, record: &Record) -> Option<Uint8Array> {
-        in_time(self.looked_for(record)).await?
+        in_time("get", self.looked_for(record)).await?
     }
 
     async fn looked_for(&self, record: &Record) -> Option<Uint8Array> {
@@ -100,7 +99,7 @@ impl Responses {
     /// The record that KV has for `claim`, with its body; `None` where it has none, or none that can be read. It may belong to
     /// an earlier life of the claim: attempt, fingerprint and expiry are the caller's to compare.
     pub async fn copy(&self, claim: ClaimId) -> Option<(Record, Uint8Array)> {
-        in_time(self.value(claim)).await?
+        in_time("get", self.value(claim)).await?
     }
 
     async fn value(&self, claim: ClaimId) -> Option<(Record, Uint8Array)> {
@@ -126,12 +125,13 @@ impl Responses {
     }
 }
 
-/// What `work` comes to; `None` once the deadline has passed.
-async fn in_time<T>(work: impl Future<Output = T>) -> Option<T> {
-    match select(pin!(work), pin!(Delay::from(DEADLINE))).await {
-        Either::Left((done, _)) => Some(done),
-        Either::Right(_) => None,
+/// What `work` comes to, and in time.
+async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> Option<T> {
+    let done = clock::within(DEADLINE_MS, work).await;
+    if done.is_none() {
+        worker::console_error!("KV {what} failed: no answer in time");
     }
+    done
 }
 
 /// One name per claim, not per attempt: the value says which attempt it is, and the ledger says which one counts.
