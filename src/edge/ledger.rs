@@ -41,6 +41,9 @@ const ADDED: [(&str, &str); 2] = [
     ("sketch", "BLOB NOT NULL DEFAULT x''"),
 ];
 
+/// `settle` names its attempt, and no request.
+const NO_FINGERPRINT: Fingerprint = Fingerprint::from_bytes([0; 32]);
+
 const RUNNING: i64 = 1;
 const DONE: i64 = 2;
 const UNKNOWN: i64 = 3;
@@ -57,7 +60,8 @@ const SWEEP_PAUSE_MS: i64 = 100;
 pub struct Ledger {
     state: State,
     sql: SqlStorage,
-    schema: Result<()>,
+    /// Whether the table is there. Where it could not be made, each call tries again.
+    ready: Cell<bool>,
     waiters: Waiters,
     new_keys: RefCell<NewKeys>,
     /// Whether this instance knows that an alarm is set. Only a hint: losing it costs one look.
@@ -70,7 +74,7 @@ impl DurableObject for Ledger {
         let per_minute = settings(&env).map_or(0, |it| it.policy.limits.new_keys_per_minute);
         let sql = state.storage().sql();
         Self {
-            schema: prepare(&sql),
+            ready: prepare(&sql).is_ok().into(),
             waiters: Waiters::default(),
             new_keys: NewKeys::new(per_minute).into(),
             alarm_set: Cell::new(false),
@@ -81,16 +85,15 @@ impl DurableObject for Ledger {
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let call: Call = wire::decode(&request.bytes().await?).map_err(refuse)?;
-        if let Err(error) = &self.schema {
-            return Err(Error::RustError(format!(
-                "the schema could not be made: {error}"
-            )));
+        if !self.ready.get() {
+            prepare(&self.sql)?;
+            self.ready.set(true);
         }
         let answer = match call {
             Call::Begin(event) => self.begin_or_wait(&event).await?,
             Call::Settle(event) => Answer::Settled(self.settle(event, clock::now())?),
             Call::Peek(event) => {
-                let row = self.read(event.claim)?;
+                let row = self.read(event.claim, event.fingerprint)?;
                 Answer::Peeked(claim::peek(row.as_ref(), &event, clock::now()))
             }
         };
@@ -144,7 +147,8 @@ impl Ledger {
             now = clock::now();
             // From the row as it is now. The settle that woke this call may not be durable yet: the output gate holds this
             // answer back, too, until it is.
-            match claim::look(self.read(event.claim)?.as_ref(), event, now) {
+            let row = self.read(event.claim, event.fingerprint)?;
+            match claim::look(row.as_ref(), event, now) {
                 Some(answer) => begun = answer,
                 None => return Ok(Answer::Again),
             }
@@ -165,7 +169,7 @@ impl Ledger {
             self.new_keys.borrow_mut().take(event.scope, now);
             return Ok(answer);
         }
-        let row = self.read(event.claim)?;
+        let row = self.read(event.claim, event.fingerprint)?;
         // What the key's first request has come to is told to everybody, however many keys they have had (rule 5.25).
         if row.as_ref().is_none_or(|row| now >= row.keep_until()) {
             if wait_ms > 0 {
@@ -185,7 +189,7 @@ impl Ledger {
 
     fn settle(&self, event: Settle, now: Time) -> Result<Settled> {
         let (id, attempt) = (event.claim, event.attempt);
-        let row = self.read(id)?;
+        let row = self.read(id, NO_FINGERPRINT)?;
         let (write, answer) = claim::settle(row.as_ref(), event, now);
         self.apply(id, attempt, row.map(|row| row.attempt), write)?;
         Ok(answer)
@@ -234,31 +238,35 @@ impl Ledger {
         Ok(())
     }
 
-    fn read(&self, id: ClaimId) -> Result<Option<Claim>> {
+    /// The row of `id`. Whoever asks about a row that cannot be read, learns just that: it counts as one of what is `asked`.
+    fn read(&self, id: ClaimId, asked: Fingerprint) -> Result<Option<Claim>> {
         let cursor = self.sql.exec(
             "SELECT fingerprint, attempt, state, first_seen, lease_until, expires_at, record, refuse_ms, sketch
              FROM claims WHERE id = ? LIMIT 1",
             vec![id.as_bytes().to_vec().into()],
         )?;
-        match cursor.raw().next() {
-            None => Ok(None),
-            Some(row) => claim_from(row?)
-                .map(Some)
-                .ok_or_else(|| Error::RustError("a row of the ledger is damaged".into())),
-        }
+        let Some(row) = cursor.raw().next().transpose()? else {
+            return Ok(None);
+        };
+        let end = row.get(EXPIRES_AT).and_then(time_from);
+        Ok(Some(claim_from(row).unwrap_or_else(|| {
+            worker::console_error!("the row of claim {} cannot be read", id.to_hex());
+            unreadable(end, asked)
+        })))
     }
 }
 
 /// Cleaning up. It changes no answer (rule 5.14).
 impl Ledger {
     async fn set_alarm_once(&self) -> Result<()> {
-        if self.alarm_set.replace(true) {
+        if self.alarm_set.get() {
             return Ok(());
         }
         let storage = self.state.storage();
         if storage.get_alarm().await?.is_none() {
             storage.set_alarm(SWEEP_EVERY_MS).await?;
         }
+        self.alarm_set.set(true);
         Ok(())
     }
 
@@ -318,6 +326,32 @@ fn integer(ms: u64) -> SqlStorageValue {
     SqlStorageValue::Integer(i64::try_from(ms).unwrap_or(i64::MAX))
 }
 
+/// The place of `expires_at` in what [`Ledger::read`] selects.
+const EXPIRES_AT: usize = 5;
+
+fn time_from(value: &SqlStorageValue) -> Option<Time> {
+    match value {
+        SqlStorageValue::Integer(ms) => u64::try_from(*ms).ok().map(Time::from_millis),
+        _ => None,
+    }
+}
+
+/// What stands for a row that is damaged, or that a version has written which knows more states: done, with a record that cannot
+/// be read (rule 8.1). It is not absent before its expiry, and nobody's mismatch: the operation may have run.
+fn unreadable(expires_at: Option<Time>, asked: Fingerprint) -> Claim {
+    let start = Time::from_millis(0);
+    Claim {
+        fingerprint: asked,
+        sketch: Vec::new(),
+        attempt: AttemptId::new([0; 16]),
+        state: ClaimState::Done(Vec::new()),
+        first_seen: start,
+        lease_until: start,
+        expires_at: expires_at.unwrap_or(Time::from_millis(u64::MAX)),
+        refuse_ms: 0,
+    }
+}
+
 fn claim_from(row: Vec<SqlStorageValue>) -> Option<Claim> {
     use SqlStorageValue::{Blob, Integer, Null};
     let row: [SqlStorageValue; 9] = row.try_into().ok()?;
@@ -325,9 +359,9 @@ fn claim_from(row: Vec<SqlStorageValue>) -> Option<Claim> {
         Blob(fingerprint),
         Blob(attempt),
         Integer(state),
-        Integer(first_seen),
-        Integer(lease_until),
-        Integer(expires_at),
+        first_seen,
+        lease_until,
+        expires_at,
         record,
         Integer(refuse_ms),
         Blob(sketch),
@@ -335,7 +369,6 @@ fn claim_from(row: Vec<SqlStorageValue>) -> Option<Claim> {
     else {
         return None;
     };
-    let time = |ms: i64| u64::try_from(ms).ok().map(Time::from_millis);
     Some(Claim {
         fingerprint: Fingerprint::from_bytes(fingerprint.try_into().ok()?),
         sketch,
@@ -348,9 +381,9 @@ fn claim_from(row: Vec<SqlStorageValue>) -> Option<Claim> {
             (DONE, Null) => ClaimState::Done(Vec::new()),
             _ => return None,
         },
-        first_seen: time(first_seen)?,
-        lease_until: time(lease_until)?,
-        expires_at: time(expires_at)?,
+        first_seen: time_from(&first_seen)?,
+        lease_until: time_from(&lease_until)?,
+        expires_at: time_from(&expires_at)?,
         refuse_ms: u64::try_from(refuse_ms).ok()?,
     })
 }

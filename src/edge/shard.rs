@@ -6,14 +6,22 @@ use crate::protocol::policy::Shards;
 use crate::protocol::time::Time;
 use crate::protocol::wire::{self, Answer, Call};
 use js_sys::Uint8Array;
+use std::fmt::Display;
 use std::time::Duration;
 use worker::{Delay, Env, Error, Method, Request, RequestInit};
 
 /// The binding of the Durable Object namespace.
 pub const BINDING: &str = "LEDGER";
 
+/// An answer that belongs to another call.
+const ODD: &str = "an answer to something else";
+
 /// A call is tried this often. Both calls name their attempt, so a call whose reply was lost may be made again.
 const TRIES: u32 = 3;
+
+/// A shard that has not answered by then, milliseconds, has failed, all tries together; what a `begin` waits for its claim comes
+/// on top. A lease is at least 10 s longer than the call to the origin: a permit that took longer to come would take from its time.
+const DEADLINE_MS: u64 = 8_000;
 
 /// The ledger gave no usable answer. What it did is not known.
 #[derive(Debug)]
@@ -46,6 +54,11 @@ impl<'a> Shard<'a> {
 
     /// May this attempt execute? At most `event.wait_ms` are waited in all.
     pub async fn begin(&self, event: Begin) -> Result<Asked, Unavailable> {
+        self.in_time(event.wait_ms, self.begin_until_told(event))
+            .await
+    }
+
+    async fn begin_until_told(&self, event: Begin) -> Result<Asked, Unavailable> {
         let give_up = clock::now().plus(event.wait_ms);
         let mut call = Call::Begin(event);
         let mut waited_before = false;
@@ -67,38 +80,53 @@ impl<'a> Shard<'a> {
                 }
                 // Only a call that has waited is answered so. The last one does not wait.
                 Answer::Again => waited_before = true,
-                Answer::Settled(_) | Answer::Peeked(_) => return Err(Unavailable),
+                Answer::Settled(_) | Answer::Peeked(_) => return Err(self.failed(&ODD)),
             }
         }
     }
 
     /// What is known here of a claim that was begun in another generation; `None` where nothing stands in its way.
     pub async fn peek(&self, event: Begin) -> Result<Option<Begun>, Unavailable> {
-        match self.call(&mut Call::Peek(event), clock::now()).await? {
+        match self.call_in_time(Call::Peek(event)).await? {
             Answer::Peeked(begun) => Ok(begun),
-            Answer::Begun { .. } | Answer::Again | Answer::Settled(_) => Err(Unavailable),
+            Answer::Begun { .. } | Answer::Again | Answer::Settled(_) => Err(self.failed(&ODD)),
         }
     }
 
     /// This attempt has ended.
     pub async fn settle(&self, event: Settle) -> Result<Settled, Unavailable> {
-        match self.call(&mut Call::Settle(event), clock::now()).await? {
+        match self.call_in_time(Call::Settle(event)).await? {
             Answer::Settled(settled) => Ok(settled),
-            Answer::Begun { .. } | Answer::Again | Answer::Peeked(_) => Err(Unavailable),
+            Answer::Begun { .. } | Answer::Again | Answer::Peeked(_) => Err(self.failed(&ODD)),
         }
     }
 
-    /// However often it is tried, a `begin` waits until `give_up` at the latest.
+    async fn call_in_time(&self, mut call: Call) -> Result<Answer, Unavailable> {
+        self.in_time(0, self.call(&mut call, clock::now())).await
+    }
+
+    /// A call that is given up may still arrive, as one whose reply was lost (rule 5.26).
+    async fn in_time<T>(
+        &self,
+        wait_ms: u64,
+        work: impl Future<Output = Result<T, Unavailable>>,
+    ) -> Result<T, Unavailable> {
+        clock::within(wait_ms + DEADLINE_MS, work)
+            .await
+            .unwrap_or_else(|| Err(self.failed(&"no answer in time")))
+    }
+
+    /// However often it is tried, a `begin` waits until `give_up` at the latest, and never longer than it was to wait.
     async fn call(&self, call: &mut Call, give_up: Time) -> Result<Answer, Unavailable> {
         for attempt in 1..=TRIES {
             if let Call::Begin(event) = call {
-                event.wait_ms = give_up.since(clock::now());
+                event.wait_ms = event.wait_ms.min(give_up.since(clock::now()));
             }
             let message = wire::encode(call).map_err(|_| Unavailable)?;
             match self.once(&message).await {
-                Ok(answer) => return wire::decode(&answer).map_err(|_| Unavailable),
+                Ok(answer) => return wire::decode(&answer).map_err(|error| self.failed(&error)),
                 Err(error) => {
-                    worker::console_error!("ledger {}: {error}", self.name);
+                    self.failed(&error);
                     // An overloaded shard is not helped by being asked again.
                     if attempt == TRIES || overloaded(&error) {
                         break;
@@ -108,6 +136,12 @@ impl<'a> Shard<'a> {
             Delay::from(pause(attempt)).await;
         }
         Err(Unavailable)
+    }
+
+    /// Notes down what went wrong.
+    fn failed(&self, why: &dyn Display) -> Unavailable {
+        worker::console_error!("ledger {}: {why}", self.name);
+        Unavailable
     }
 
     /// With a stub of its own: a stub whose call has failed stays broken.

@@ -134,7 +134,10 @@ impl Work {
             body: std::mem::replace(&mut self.body, Body::Absent),
         };
         let started = clock::now();
-        let answer = match runner::run(&self.env, &handover).await {
+        // Longer than its lease, no attempt is at work.
+        let lease_ms = self.guarded.route.lease_ms;
+        let answer = clock::within(lease_ms, runner::run(&self.env, &handover)).await;
+        let answer = match answer.unwrap_or_else(|| Err("no answer within the lease".into())) {
             Ok(answer) => {
                 self.line.outcome = "detached";
                 self.line.status = answer.status();

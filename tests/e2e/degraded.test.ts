@@ -1,14 +1,14 @@
-// Parts that fail, are slow, or lie (docs/operating.md, "What fails how"; axis D1; docs/protocol.md rules 8.4, 8.5, 8.14 and 6.7):
-// what is known is replayed, and nothing runs unguarded unless the contract says so. The faults are those of faulty.js.
+// A ledger that fails, is slow, or lies (docs/operating.md, "What fails how", rows L; axis D1; docs/protocol.md rules 5.26, 6.7, 8.14
+// and 9.1): what is known is replayed, and nothing runs unguarded unless the contract says so. The faults are those of faulty.js.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { assertFresh, assertRefusal, assertReplay } from "./expect.ts";
-import { startGateway } from "./gateway.ts";
+import { fault, startGateway } from "./gateway.ts";
 import type { Gateway } from "./gateway.ts";
-import { barrier, eventually, within } from "./guard.ts";
+import { eventually } from "./guard.ts";
 import { startOrigin } from "./origin.ts";
-import type { Origin } from "./origin.ts";
+import type { Origin, Place, Script } from "./origin.ts";
 import { policy } from "./policy.ts";
 import type { Answer } from "./wire.ts";
 
@@ -18,7 +18,8 @@ let gateway: Gateway;
 before(async () => {
   origin = await startOrigin();
   const open = { match: "POST /open/*", rules: `[routes.gateway]\nledger_down = "run-unguarded"` };
-  gateway = await startGateway({ faults: true, policy: `${policy(origin.url, "POST /v1/*", open)}\n[ledger]\nshards = 1\n` });
+  const waiting = { match: "POST /waiting/*", rules: `[routes.running]\nanswer = "wait"\nwait_seconds = 2` };
+  gateway = await startGateway({ faults: true, policy: `${policy(origin.url, "POST /v1/*", open, waiting)}\n[ledger]\nshards = 1\n` });
 });
 
 after(async () => {
@@ -26,101 +27,194 @@ after(async () => {
   await origin.close();
 });
 
-/** Runs `run` while no call reaches the ledger. */
-async function withoutLedger(run: () => Promise<void>): Promise<void> {
-  // More calls than `run` makes, with all their tries.
-  for (let i = 0; i < 50; i++) await gateway.shardSql(0, "INSERT INTO faults VALUES ('begin', 'before')");
-  try {
-    await run();
-  } finally {
-    const left = await gateway.shardSql(0, "DELETE FROM faults RETURNING call");
-    assert.ok(left.length > 0 && left.length < 50, "the ledger was asked, and never answered");
-  }
+/** What may become of a call to a shard: the row of docs/operating.md, whether it is done all the same, and what the log says. */
+interface Fault {
+  readonly row: { begin: string; settle: string };
+  readonly name: string;
+  readonly lands: boolean;
+  readonly says: RegExp;
 }
 
-/** Until the copies in KV, which are written after the replies, are `n` more. */
-async function copied(there: number): Promise<void> {
-  const kv = await gateway.kv();
-  await eventually("the copy in KV", async () => (await kv.list()).keys.length, (length) => length > there);
+const OVERLOADED = { row: { begin: "fault_l1", settle: "fault_l4" }, says: /is overloaded/ };
+const LOST = { row: { begin: "fault_l2", settle: "fault_l5" }, says: /Network connection lost/ };
+const HANGS = { row: { begin: "fault_l8", settle: "fault_l9" }, says: /no answer in time/ };
+const UNREADABLE = { row: { begin: "fault_l10", settle: "fault_l10" }, says: /written by another version, or damaged/ };
+
+const FAULTS: readonly Fault[] = [
+  { ...OVERLOADED, name: "overloaded", lands: false },
+  { ...OVERLOADED, name: "lands-overloaded", lands: true },
+  { ...LOST, name: "lost", lands: false },
+  { ...LOST, name: "lands-lost", lands: true },
+  { ...HANGS, name: "hangs", lands: false },
+  { ...HANGS, name: "lands-hangs", lands: true },
+  { ...UNREADABLE, name: "garbage", lands: false },
+  { ...UNREADABLE, name: "empty", lands: false },
+  { ...UNREADABLE, name: "other-version", lands: true },
+  { ...UNREADABLE, name: "other-answer", lands: true, says: /an answer to something else/ },
+];
+
+/** The longest that a client waits: 8 s for the ledger, and as much again for a machine that is busy. */
+const LONGEST_MS = 16_000;
+
+const running = async (place: Place, key: string): Promise<Answer> => {
+  const answer = await gateway.post(place.path, key);
+  assertRefusal(answer, 409, "request-in-progress");
+  return answer;
+};
+
+/** A claim that runs under nobody is unknown when its lease is over. */
+async function endsInUnknown(place: Place, key: string): Promise<void> {
+  const { claim } = await gateway.lineOf(await running(place, key));
+  const changed = await gateway.shardSql(0, "UPDATE claims SET lease_until = 1 WHERE lower(hex(id)) = ? RETURNING state", String(claim));
+  assert.equal(changed.length, 1);
+  assertRefusal(await gateway.post(place.path, key), 409, "outcome-unknown");
 }
 
-const copies = async (): Promise<number> => (await (await gateway.kv()).list()).keys.length;
-
-test("edge_131 rule_8_14 an answer that KV has is replayed while the ledger is out of reach", async () => {
-  for (const size of [20, 400 * 1024]) {
-    const body = Buffer.alloc(size, "x");
-    const place = origin.place((_, response) => response.writeHead(201, { "X-Order": "7" }).end(body));
-    const key = gateway.key();
-    const there = await copies();
-    const first = await gateway.post(place.path, key);
-    assertFresh(first);
-    await copied(there);
-    await withoutLedger(async () => {
-      assertReplay(await gateway.post(place.path, key), first);
+// Together, because each that hangs takes its 8 s.
+describe("every fault of the ledger", { concurrency: true }, () => {
+  for (const { row, name, lands, says } of FAULTS) {
+    test(`${row.begin} edge_131 rule_5_26 a begin that is ${name}: refused in time, and nothing is sent`, async () => {
+      const place = origin.place();
+      const key = gateway.key();
+      const asked = Date.now();
+      const answer = await gateway.post(place.path, key, "{}", fault(`begin-${name}`));
+      assert.ok(Date.now() - asked < LONGEST_MS);
+      const problem = assertRefusal(answer, 503, "ledger-unavailable");
+      assert.equal(problem.retry, "same-key");
+      assert.equal(answer.header("retry-after"), "2");
+      assert.equal(answer.header("idempotency-status"), undefined);
+      assert.equal((await gateway.lineOf(answer))["outcome"], "ledger-unavailable");
+      assert.ok(gateway.log.some(({ message }) => message.startsWith("ledger v1/0: ") && says.test(message)), "the log says why");
+      if (lands) await endsInUnknown(place, key);
+      else assertFresh(await gateway.post(place.path, key));
+      assert.equal(place.count, lands ? 0 : 1);
     });
-    assert.equal(place.count, 1);
+
+    test(`${row.begin} rule_8_14 a begin that is ${name}: what KV has is replayed`, async () => {
+      const place = origin.place();
+      const key = gateway.key();
+      const first = await gateway.post(place.path, key);
+      assertFresh(first);
+      const { claim } = await gateway.logged((line) => line["attempt"] === place.only.header("idempotency-attempt"));
+      // The line comes after the copy of an inline answer, and that one after the reply.
+      const kv = await gateway.kv();
+      assert.notEqual(await kv.get(`r1/${claim}`, "arrayBuffer"), null);
+      const fails = (body: string): Promise<Answer> => gateway.post(place.path, key, body, fault(`begin-${name}`));
+      const [replay, mismatch] = await Promise.all([fails("{}"), fails('{"other":1}')]);
+      assertReplay(replay, first);
+      assertRefusal(mismatch, 503, "ledger-unavailable");
+      assert.equal(place.count, 1);
+    });
+  }
+
+  test("fault_l8 rule_5_26 what a request waits for its claim comes on top of what it waits for the ledger", async () => {
+    const place = origin.place(undefined, { under: "/waiting" });
+    const asked = Date.now();
+    assertRefusal(await gateway.post(place.path, gateway.key(), "{}", fault("begin-hangs")), 503, "ledger-unavailable");
+    const waited = Date.now() - asked;
+    assert.ok(waited >= 9_900 && waited < LONGEST_MS + 2_000, `it took ${waited} ms`);
+    assert.equal(place.count, 0);
+  });
+
+  for (const { row, name, lands, says } of FAULTS) {
+    const fails = fault(`settle-${name}`);
+
+    test(`${row.settle} edge_103 rule_9_1 a settle that is ${name}: the answer is not given, and never executed again`, async () => {
+      const place = origin.place();
+      const key = gateway.key();
+      const asked = Date.now();
+      const answer = await gateway.post(place.path, key, "{}", fails);
+      assert.ok(Date.now() - asked < LONGEST_MS);
+      const problem = assertRefusal(answer, 503, "outcome-unrecorded");
+      assert.equal(problem["original_status"], 201);
+      assert.equal(answer.header("retry-after"), "5");
+      assert.equal(answer.text().includes("execution"), false, "nothing of the origin's answer is in it");
+      assert.equal((await gateway.lineOf(answer))["outcome"], "outcome-unrecorded");
+      assert.ok(gateway.log.some(({ message }) => message.startsWith("ledger v1/0: ") && says.test(message)), "the log says why");
+      if (lands) {
+        const replay = await gateway.post(place.path, key);
+        assert.equal(replay.header("idempotency-status"), "replayed");
+        assert.deepEqual(replay.json(), { execution: 1, target: place.path });
+      } else {
+        await endsInUnknown(place, key);
+      }
+      assert.equal(place.count, 1);
+    });
+
+    test(`fault_l6 rule_7_6 a release that is ${name}: the answer is given, and the key is free or ends in unknown`, async () => {
+      const released: Script = (request, response) => response.writeHead(request.number === 1 ? 503 : 201).end("not now");
+      const place = origin.place(released);
+      const key = gateway.key();
+      const answer = await gateway.post(place.path, key, "{}", fails);
+      assert.equal(answer.status, 503);
+      assert.equal(answer.text(), "not now");
+      await gateway.logged((line) => line["attempt"] === place.requests[0]?.header("idempotency-attempt") && line["warning"] === "not-released");
+      if (lands) assertFresh(await gateway.post(place.path, key));
+      else await endsInUnknown(place, key);
+      assert.equal(place.count, lands ? 2 : 1);
+    });
+
+    test(`fault_l6 rule_7_3 a hold that is ${name}: what is told is the same`, async () => {
+      const place = origin.place((request) => request.reset());
+      const key = gateway.key();
+      const answer = await gateway.post(place.path, key, "{}", fails);
+      assertRefusal(answer, 502, "origin-no-answer");
+      assert.equal((await gateway.lineOf(answer))["warning"], "not-held");
+      if (lands) assertRefusal(await gateway.post(place.path, key), 409, "outcome-unknown");
+      else await endsInUnknown(place, key);
+      assert.equal(place.count, 1);
+    });
+  }
+
+  for (const { row, name, lands } of FAULTS) {
+    test(`${row.begin} edge_131 rule_6_7 a begin that is ${name}: only a contract that says so prefers a second run`, async () => {
+      const place = origin.place(undefined, { under: "/open" });
+      const key = gateway.key();
+      const fails = (): Promise<Answer> => gateway.post(place.path, key, "{}", fault(`begin-${name}`));
+      for (const answer of await Promise.all([fails(), fails()])) {
+        assert.equal(answer.status, 201);
+        assert.equal(answer.header("idempotency-status"), "unguarded");
+        assert.equal(answer.header("idempotency-expires"), undefined);
+      }
+      assert.equal(place.count, 2);
+      for (const request of place.requests) {
+        const attempt = request.header("idempotency-attempt");
+        await gateway.logged((line) => line["warning"] === "unguarded" && line["attempt"] === attempt);
+      }
+      if (lands) await endsInUnknown(place, key);
+      else assertFresh(await gateway.post(place.path, key));
+    });
   }
 });
-
-test("rule_8_14 a copy of another request, and no copy at all, answer nothing", async () => {
-  const place = origin.place();
-  const key = gateway.key();
-  const there = await copies();
-  assertFresh(await gateway.post(place.path, key));
-  await copied(there);
-  await withoutLedger(async () => {
-    assertRefusal(await gateway.post(place.path, key, '{"other":1}'), 503, "ledger-unavailable");
-    assertRefusal(await gateway.post(place.path, gateway.key()), 503, "ledger-unavailable");
-  });
-  assert.equal(place.count, 1);
-});
-
-test("edge_131 rule_6_7 a contract may prefer a second run to a refusal, and says so in the answer and the log", async () => {
-  const place = origin.place(undefined, { under: "/open" });
-  const key = gateway.key();
-  await withoutLedger(async () => {
-    for (const n of [1, 2]) {
-      const answer = await gateway.post(place.path, key);
-      assert.equal(answer.status, 201);
-      assert.equal(answer.header("idempotency-status"), "unguarded");
-      assert.equal(answer.header("idempotency-expires"), undefined);
-      assert.equal(place.count, n);
-    }
-  });
-  await gateway.logged((line) => line["warning"] === "unguarded", 2);
-  assertFresh(await gateway.post(place.path, key));
-});
-
-const fault = (...names: string[]): string[] => [`X-Fault: ${names.join(", ")}`];
 
 /** How many calls to the ledger have failed so far: each writes a line. */
 const failedCalls = (): number => gateway.log.filter((line) => line.message.startsWith("ledger ")).length;
 
-test("edge_131 a ledger that says it is overloaded is asked once; one that lost the connection, three times", async () => {
-  for (const [name, tries] of [["ledger-overloaded", 1], ["ledger-retryable", 3]] as const) {
-    const place = origin.place();
-    const key = gateway.key();
+test("fault_l1 fault_l2 edge_131 a ledger that says it is overloaded is asked once; one that lost the connection, three times", async () => {
+  for (const [name, tries] of [["ledger-overloaded", 1], ["ledger-lost", 3]] as const) {
     const before = failedCalls();
-    const answer = await gateway.post(place.path, key, "{}", fault(name));
+    const answer = await gateway.post(origin.place().path, gateway.key(), "{}", fault(name));
     assertRefusal(answer, 503, "ledger-unavailable");
-    assert.equal(answer.header("retry-after"), "2");
     await eventually("the log", async () => failedCalls() - before, (lines) => lines >= tries);
     assert.equal(failedCalls() - before, tries, name);
-    assert.equal(place.count, 0);
-    assertFresh(await gateway.post(place.path, key));
   }
 });
 
-test("rule_5_4 a connection to the ledger that is lost once is nothing that a client sees", async () => {
-  const place = origin.place();
-  const key = gateway.key();
-  const first = await gateway.post(place.path, key, "{}", fault("ledger-retryable-once"));
-  assertFresh(first);
-  assertReplay(await gateway.post(place.path, key, "{}", fault("ledger-retryable-once")), first);
-  assert.equal(place.count, 1);
+test("fault_l3 rule_5_4 rule_5_10 a connection to the ledger that is lost once is nothing that a client sees", async () => {
+  for (const call of ["begin", "settle", "ledger"]) {
+    const place = origin.place();
+    const key = gateway.key();
+    const once = fault(`${call}-lost-once`);
+    const before = failedCalls();
+    const first = await gateway.post(place.path, key, "{}", once);
+    assertFresh(first);
+    assert.equal(failedCalls() - before, 1, "the fault happened");
+    assertReplay(await gateway.post(place.path, key, "{}", once), first);
+    assert.equal(place.count, 1);
+  }
 });
 
-test("rule_5_12 a shard that is reset in the midst of a call is asked again as a new object, and nothing is lost", async () => {
+test("fault_l3 rule_5_12 a shard that is reset in the midst of a call is asked again as a new object, and nothing is lost", async () => {
   for (const call of ["begin", "settle"]) {
     const place = origin.place();
     const key = gateway.key();
@@ -135,7 +229,7 @@ test("rule_5_12 a shard that is reset in the midst of a call is asked again as a
   }
 });
 
-test("edge_131 rule_9_1 a shard whose storage fails decides nothing: refused before the origin, unrecorded after it", async () => {
+test("fault_l2 fault_l5 edge_131 rule_9_1 a shard whose storage fails decides nothing: refused before the origin, unrecorded after it", async () => {
   const hide = () => gateway.shardSql(0, "ALTER TABLE claims RENAME TO hidden");
   const show = () => gateway.shardSql(0, "ALTER TABLE hidden RENAME TO claims");
   const refused = origin.place();
@@ -154,11 +248,28 @@ test("edge_131 rule_9_1 a shard whose storage fails decides nothing: refused bef
   const answer = await gateway.post(ran.path, other);
   await show();
   assertRefusal(answer, 503, "outcome-unrecorded");
-  assertRefusal(await gateway.post(ran.path, other), 409, "request-in-progress");
+  await endsInUnknown(ran, other);
   assert.equal(ran.count, 1);
 });
 
-test("edge_131 a shard that is slow holds its own requests up, and runs none of them meanwhile", async () => {
+test("fault_l2 a shard whose storage failed when it started answers as soon as that is over, without another start", async () => {
+  const before = await gateway.post(origin.place().path, gateway.key());
+  assertFresh(before);
+  // An index of that name is in the way of the table.
+  await gateway.shardSql(0, "ALTER TABLE claims RENAME TO hidden");
+  await gateway.shardSql(0, "CREATE INDEX claims ON hidden (attempt)");
+  await gateway.shardSql(0, "INSERT INTO faults VALUES ('begin', 'reset')");
+  const place = origin.place();
+  const key = gateway.key();
+  assertRefusal(await gateway.post(place.path, key), 503, "ledger-unavailable");
+  assert.ok(gateway.log.some(({ message }) => /^ledger v1\/0: .*already an index named claims/.test(message)), "it could not make its table");
+  await gateway.shardSql(0, "DROP INDEX claims");
+  await gateway.shardSql(0, "ALTER TABLE hidden RENAME TO claims");
+  assertFresh(await gateway.post(place.path, key));
+  assert.equal(place.count, 1);
+});
+
+test("fault_l7 edge_131 a shard that is slow holds its own requests up, and runs none of them meanwhile", async () => {
   const place = origin.place();
   await gateway.shardSql(0, "INSERT INTO faults VALUES ('begin', 'hold-before')");
   const slow = gateway.post(place.path, gateway.key());
@@ -171,181 +282,87 @@ test("edge_131 a shard that is slow holds its own requests up, and runs none of 
   assert.equal(place.count, 1);
 });
 
-/** An answer whose body lies in KV. */
-async function keptInKv(): Promise<{ path: string; key: string; first: Answer; count: () => number }> {
-  const place = origin.place((request, response) => response.writeHead(201).end(Buffer.alloc(300 * 1024, request.number)));
+test("fault_l8 rule_5_26 a shard that stands still is given up, and what it does when it goes on runs nothing", async () => {
+  const place = origin.place();
   const key = gateway.key();
-  const first = await gateway.post(place.path, key);
-  assertFresh(first);
-  return { path: place.path, key, first, count: () => place.count };
-}
+  const held = gateway.log.filter(({ data }) => data?.["held"] === "begin-before").length;
+  await gateway.shardSql(0, "INSERT INTO faults VALUES ('begin', 'hold-before')");
+  const given = gateway.post(place.path, key);
+  await gateway.logged((line) => line["held"] === "begin-before", held + 1);
+  assertRefusal(await given, 503, "ledger-unavailable");
+  await gateway.shardSql(0, "DELETE FROM faults");
+  // The begin arrives late, and nobody is there to take its permit.
+  await eventually("the late begin", () => gateway.shardSql(0, "SELECT 1 FROM claims WHERE state = 1"), (rows) => rows.length === 1);
+  await endsInUnknown(place, key);
+  assert.equal(place.count, 0);
+});
 
-test("edge_132 rule_8_4 a KV get that fails, hangs, misses or gives garbage: unavailable, never run again", async () => {
-  const { path, key, first, count } = await keptInKv();
-  for (const name of ["kv-get-fails", "kv-get-hangs", "kv-get-misses", "kv-get-garbage"]) {
-    const asked = Date.now();
-    const answer = await gateway.post(path, key, "{}", fault(name));
-    assertRefusal(answer, 503, "replay-unavailable");
-    assert.equal(answer.header("retry-after"), "5");
-    assert.ok(Date.now() - asked < 12_000, `${name}: the client waits no longer than 8 s`);
+test("fault_l12 edge_133 rule_8_1 a row that is damaged, or that a newer version has written, is not absent: nothing runs again", async () => {
+  const damages = [
+    "state = 4",
+    "state = 1, record = x'00'",
+    "attempt = x'0011'",
+    "fingerprint = x'00'",
+    "fingerprint = 'text'",
+    "first_seen = -1",
+    "lease_until = 'text'",
+    "expires_at = 'text'",
+    "sketch = 7",
+  ];
+  for (const damage of damages) {
+    for (const under of ["/v1", "/open"]) {
+      const place = origin.place(undefined, { under });
+      const key = gateway.key();
+      assertFresh(await gateway.post(place.path, key));
+      const { claim } = await gateway.logged((line) => line["attempt"] === place.only.header("idempotency-attempt"));
+      const changed = await gateway.shardSql(0, `UPDATE claims SET ${damage} WHERE lower(hex(id)) = ? RETURNING id`, String(claim));
+      assert.equal(changed.length, 1);
+      for (const body of ["{}", '{"other":1}']) {
+        const answer = await gateway.post(place.path, key, body);
+        assertRefusal(answer, 409, "record-unreadable");
+        assert.equal((await gateway.lineOf(answer))["outcome"], "record-unreadable");
+      }
+      assert.ok(gateway.log.some(({ message }) => message === `the row of claim ${claim} cannot be read`));
+      assert.equal(place.count, 1);
+      if (damage.startsWith("expires_at")) continue;
+      await gateway.shardSql(0, "UPDATE claims SET expires_at = 1 WHERE lower(hex(id)) = ?", String(claim));
+      assertFresh(await gateway.post(place.path, key));
+    }
   }
-  assert.ok(gateway.log.some((line) => line.message.startsWith("KV get failed: ")));
-  assertReplay(await gateway.post(path, key), first);
-  assert.equal(count(), 1);
 });
 
-test("edge_132 rule_8_4 a KV get that is slow, or finds the value at the third look, is a replay", async () => {
-  const { path, key, first, count } = await keptInKv();
-  for (const name of ["kv-get-slow", "kv-get-late"]) assertReplay(await gateway.post(path, key, "{}", fault(name)), first);
-  assert.equal(count(), 1);
-});
-
-test("edge_133 rule_8_4 an older attempt's value in KV is not the answer of the newer one", async () => {
-  const kv = await gateway.kv();
-  const names = async () => new Set((await kv.list()).keys.map((key) => key.name));
-  const before = await names();
-  const { path, key, first, count } = await keptInKv();
-  const name = [...(await names())].find((name) => !before.has(name)) ?? "";
-  const older = await kv.get(name, "arrayBuffer");
-  assert.ok(older !== null);
-  await gateway.shardSql(0, "UPDATE claims SET expires_at = 1 WHERE lower(hex(id)) = ?", name.replace("r1/", ""));
-  const second = await gateway.post(path, key);
-  assertFresh(second);
-  assert.notDeepEqual(second.body, first.body);
-  assert.equal(second.body.length, first.body.length, "only what it says tells the older value apart");
-  const newer = await kv.get(name, "arrayBuffer");
-  await kv.put(name, older);
-  assertRefusal(await gateway.post(path, key), 503, "replay-unavailable");
-  assert.ok(newer !== null);
-  await kv.put(name, newer);
-  assertReplay(await gateway.post(path, key), second);
-  assert.equal(count(), 2);
-});
-
-test("edge_073 rule_8_4 of 40 requests from places whose KV has nothing, something older or garbage, exactly one executes", async () => {
-  const gate = barrier();
-  const place = origin.place(async (request, response) => {
-    if (request.number > 1) await gate.opened;
-    response.writeHead(201).end(Buffer.alloc(300 * 1024, request.number));
-  });
-  const key = gateway.key();
-  const older = await gateway.post(place.path, key);
-  assertFresh(older);
-  // What KV has is from now on the answer of an earlier life of the key.
-  await gateway.shardSql(0, "UPDATE claims SET expires_at = 1 WHERE state = 2");
-  const places = ["kv-get-misses", "kv-get-garbage", "kv-get-late", "kv-as-it-is"];
-  const refused: Answer[] = [];
-  const allRefused = Promise.withResolvers<void>();
-  const answers = Array.from({ length: 40 }, async (_, i) => {
-    const answer = await gateway.post(place.path, key, "{}", fault(places[i % 4] ?? ""));
-    if (refused.push(answer) === 39) allRefused.resolve();
-    return answer;
-  });
-  await within("39 of 40 being answered while one executes", allRefused.promise);
-  for (const answer of refused.slice(0, 39)) assertRefusal(answer, 409, "request-in-progress");
-  assert.equal(place.count, 2, "the older one, and one more");
-  gate.open();
-  const winner = (await Promise.all(answers)).find((answer) => answer.status === 201);
-  assert.ok(winner !== undefined);
-  assertFresh(winner);
-  assert.ok(winner.body.equals(Buffer.alloc(300 * 1024, 2)));
-  for (const where of places) {
-    const answer = await gateway.post(place.path, key, "{}", fault(where));
-    if (where === "kv-get-misses" || where === "kv-get-garbage") assertRefusal(answer, 503, "replay-unavailable");
-    else assertReplay(answer, winner);
+test("fault_l2 rule_5_14 an alarm that a shard could not set is set by its next call", async () => {
+  const usual = gateway;
+  gateway = await startGateway({ faults: true, policy: `${policy(origin.url, "POST /v1/*")}\n[ledger]\nshards = 1\n` });
+  try {
+    assert.ok(Number.isNaN(await gateway.alarm()));
+    await gateway.shardSql(0, "INSERT INTO faults VALUES ('alarm', 'before')");
+    const place = origin.place();
+    assertFresh(await gateway.post(place.path, gateway.key()));
+    assert.deepEqual(await gateway.shardSql(0, "SELECT * FROM faults"), [], "the fault happened");
+    assert.ok((await gateway.alarm()) > Date.now());
+    assert.equal(place.count, 1);
+  } finally {
+    await gateway.close();
+    gateway = usual;
   }
-  assert.equal(place.count, 2);
 });
 
-test("rule_8_14 without the ledger, a KV that fails, hangs or gives garbage answers nothing, and nothing runs", async () => {
-  const { path, key, first, count } = await keptInKv();
-  for (const name of ["kv-get-fails", "kv-get-hangs", "kv-get-misses", "kv-get-garbage"]) {
-    assertRefusal(await gateway.post(path, key, "{}", fault("ledger-overloaded", name)), 503, "ledger-unavailable");
+test("fault_l14 rule_5_23 another generation that gives no answer stands in the way, and leaves no claim behind", async () => {
+  const usual = gateway;
+  const two = "shards = 1\ngeneration = 1\nother = { shards = 1, generation = 2 }";
+  gateway = await startGateway({ faults: true, policy: `${policy(origin.url, "POST /v1/*")}\n[ledger]\n${two}\n` });
+  try {
+    for (const name of ["overloaded", "lost", "garbage", "hangs"]) {
+      const place = origin.place();
+      const key = gateway.key();
+      assertRefusal(await gateway.post(place.path, key, "{}", fault(`peek-${name}`)), 503, "ledger-unavailable");
+      assert.equal(place.count, 0);
+      assert.deepEqual(await gateway.shardSql(0, "SELECT * FROM claims WHERE state = 1"), []);
+      assertFresh(await gateway.post(place.path, key));
+    }
+  } finally {
+    await gateway.close();
+    gateway = usual;
   }
-  assertReplay(await gateway.post(path, key, "{}", fault("ledger-overloaded")), first);
-  assert.equal(count(), 1);
-});
-
-test("rule_8_14 without the ledger, what is in KV under another claim's name is not replayed", async () => {
-  const kv = await gateway.kv();
-  const names = async () => new Set((await kv.list()).keys.map((key) => key.name));
-  const [one, start] = [await keptInKv(), await names()];
-  const two = await keptInKv();
-  const [name] = [...(await names())].filter((name) => !start.has(name));
-  const own = await kv.get(name ?? "", "arrayBuffer");
-  const foreign = await kv.get([...start].at(-1) ?? "", "arrayBuffer");
-  assert.ok(name !== undefined && own !== null && foreign !== null);
-  await kv.put(name, foreign);
-  assertRefusal(await gateway.post(two.path, two.key, "{}", fault("ledger-overloaded")), 503, "ledger-unavailable");
-  await kv.put(name, own);
-  assertReplay(await gateway.post(two.path, two.key, "{}", fault("ledger-overloaded")), two.first);
-  assert.deepEqual([one.count(), two.count()], [1, 1]);
-});
-
-test("rule_8_5 a KV put that hangs is given up: the client gets the answer, retries learn that it ran", async () => {
-  const body = Buffer.alloc(300 * 1024, "x");
-  const place = origin.place((_, response) => response.writeHead(201).end(body));
-  const key = gateway.key();
-  const first = await gateway.post(place.path, key, "{}", fault("kv-put-hangs"));
-  assertFresh(first);
-  assert.deepEqual(first.body, body);
-  assert.equal(assertRefusal(await gateway.post(place.path, key), 409, "response-not-kept")["original_status"], 201);
-  assert.ok(gateway.log.some((line) => line.message === "KV put failed: no answer in time"));
-  assert.equal(place.count, 1);
-});
-
-test("rule_5_12 a clock that goes back by an hour, in Worker and shard, runs nothing twice", async () => {
-  const back = fault("clock-back");
-  const gate = barrier();
-  const place = origin.place(async (request, response) => {
-    if (request.number === 1) await gate.opened;
-    response.writeHead(201).end(`execution ${request.number}`);
-  });
-  const key = gateway.key();
-  const running = gateway.post(place.path, key);
-  await place.arrived();
-  const answer = await gateway.post(place.path, key, "{}", back);
-  const problem = assertRefusal(answer, 409, "request-in-progress");
-  assert.match(problem.detail, / for 0 s/, "nothing runs for less than no time");
-  gate.open();
-  const first = await running;
-  assertFresh(first);
-  assertReplay(await gateway.post(place.path, key, "{}", back), first);
-  assertRefusal(await gateway.post(place.path, key, '{"other":1}', back), 422, "key-reused");
-  assert.equal(place.count, 1);
-
-  // And forth again: what was claimed while the clock was back has a lease that is over now.
-  const claimedBack = origin.place();
-  const other = gateway.key();
-  const early = await gateway.post(claimedBack.path, other, "{}", back);
-  assertFresh(early);
-  assertReplay(await gateway.post(claimedBack.path, other), early);
-  assert.equal(claimedBack.count, 1);
-});
-
-test("rule_5_6 a shard whose clock goes back keeps what is done and what is unknown; a running claim only runs longer", async () => {
-  const later = Date.now() + 3_600_000;
-  const gate = barrier();
-  const running = origin.place(async (_, response) => {
-    await gate.opened;
-    response.writeHead(201).end();
-  });
-  const key = gateway.key();
-  const held = gateway.post(running.path, key);
-  await running.arrived();
-  // Times that a shard has written whose clock was an hour ahead.
-  await gateway.shardSql(0, "UPDATE claims SET first_seen = ?, lease_until = ? WHERE state = 1", later, later + 90_000);
-  assertRefusal(await gateway.post(running.path, key), 409, "request-in-progress");
-  gate.open();
-  const first = await held;
-  assertFresh(first);
-  assertReplay(await gateway.post(running.path, key), first);
-  assert.equal(running.count, 1);
-
-  const lost = origin.place((request) => request.reset());
-  const unknown = gateway.key();
-  assertRefusal(await gateway.post(lost.path, unknown), 502, "origin-no-answer");
-  await gateway.shardSql(0, "UPDATE claims SET first_seen = ?, lease_until = ? WHERE state = 3", later, later + 90_000);
-  assertRefusal(await gateway.post(lost.path, unknown), 409, "outcome-unknown");
-  assert.equal(lost.count, 1);
 });

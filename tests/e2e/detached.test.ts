@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { assertFresh, assertRefusal, assertReplay } from "./expect.ts";
-import { startGateway } from "./gateway.ts";
+import { fault, startGateway } from "./gateway.ts";
 import type { Gateway } from "./gateway.ts";
 import { barrier, eventually } from "./guard.ts";
 import { startOrigin } from "./origin.ts";
@@ -70,7 +70,7 @@ test("rule_6_8 what the origin leaves open is told as ever", async () => {
   assert.equal(place.count, 1);
 });
 
-test("rule_10_3 a detached route without its binding runs nothing, and health says what is missing", async () => {
+test("fault_d3 rule_10_3 a detached route without its binding runs nothing, and health says what is missing", async () => {
   const bare = await startGateway({ policy: policy(origin.url, detached), without: ["RUNNER"] });
   try {
     const place = origin.place();
@@ -80,5 +80,36 @@ test("rule_10_3 a detached route without its binding runs nothing, and health sa
     assert.match(await health.text(), /needs the Durable Object binding RUNNER/);
   } finally {
     await bare.close();
+  }
+});
+
+test("fault_d1 fault_d2 rule_6_8 an object that is lost, or gives no answer within the lease, is out of sight; what it did is found", async () => {
+  const short = { ...detached, rules: 'dispatch = "detached"\ncall = { deadline_seconds = 1, lease_seconds = 11 }' };
+  const faulty = await startGateway({ faults: true, policy: `${policy(origin.url, short)}\n[ledger]\nshards = 1\n` });
+  try {
+    for (const [word, lands, says] of [
+      ["runner-lost", false, /the runner was lost: .*Network connection lost/],
+      ["runner-lands-lost", true, /the runner was lost: .*Network connection lost/],
+      ["runner-hangs", false, /the runner was lost: .*no answer within the lease/],
+    ] as const) {
+      const place = origin.place();
+      const key = faulty.key();
+      const asked = Date.now();
+      const answer = await faulty.post(place.path, key, "{}", fault(word));
+      const took = Date.now() - asked;
+      assertRefusal(answer, 409, "request-in-progress");
+      assert.ok(word === "runner-hangs" ? took >= 10_900 && took < 20_000 : took < 5_000, `${word} took ${took} ms`);
+      assert.equal((await faulty.lineOf(answer))["outcome"], "request-in-progress");
+      assert.ok(faulty.log.some(({ message }) => says.test(message)), "the log says why");
+      if (lands) {
+        assert.equal((await faulty.post(place.path, key)).header("idempotent-replayed"), "true");
+      } else {
+        await faulty.shardSql(0, "UPDATE claims SET lease_until = 1 WHERE state = 1");
+        assertRefusal(await faulty.post(place.path, key), 409, "outcome-unknown");
+      }
+      assert.equal(place.count, lands ? 1 : 0);
+    }
+  } finally {
+    await faulty.close();
   }
 });

@@ -6,28 +6,38 @@
 // variable `KV_FAILS`, nothing can be written to KV; with `KV_HOLDS`, a put whose value ends with `hold-put-before` or `hold-put-after`
 // stands still until there is a value `go on`. Whatever stands still says so in the log.
 //
-// A call to the shard also meets `reset` (the object is stopped, as the platform does). And one request has faults of its own, by
-// the words of its header `X-Fault`: see `KV_FAULTS`, `LEDGER_FAULTS`, and `clock-back` and `clock-ahead`, an hour, for Worker and
-// shard while the request is under way; for the Worker only, where the ledger runs apart. Otherwise like inspected.js.
+// A call to the shard also meets `reset` (the object is stopped, as the platform does), and the fault `alarm` is one of its looking for
+// its alarm. And one request has faults of its own, by
+// the words of its header `X-Fault`: see `KV_FAULTS`, `RUNNER_FAULTS`, and `LEDGER_FAULTS`, whose words begin with the call that they
+// are of, or with `ledger` for all of them (`settle-hangs`, `ledger-overloaded`); `clock-back` and `clock-ahead`, an hour, for Worker
+// and shard while the request is under way; for the Worker only, where the ledger runs apart. There, each of the two has a clock that can
+// be set wrong for good: the Worker's by a request to `/.faults/clock`, that of the shards by PATCH, with milliseconds as the body.
+// Otherwise like inspected.js.
 
 import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 import Worker, { Ledger as Built } from "./index.js";
 
 export * from "./index.js";
 
-/** By how much the clock of this isolate is wrong, milliseconds. */
-let clockError = 0;
+/** By how much the clock of this isolate is wrong, milliseconds: while a request is under way that says so, and until it is set again. */
+let [wrongNow, wrong] = [0, 0];
 const now = Date.now;
-Date.now = () => now() + clockError;
+Date.now = () => now() + wrongNow + wrong;
+
+async function setClock(request) {
+  wrong = Number(await request.text());
+  return new Response();
+}
 
 export default class extends WorkerEntrypoint {
   async fetch(request) {
+    if (new URL(request.url).pathname === "/.faults/clock") return setClock(request);
     const faults = (request.headers.get("x-fault") ?? "").split(/[ ,]+/);
-    clockError = faults.includes("clock-back") ? -3600_000 : faults.includes("clock-ahead") ? 3600_000 : 0;
+    wrongNow = faults.includes("clock-back") ? -3600_000 : faults.includes("clock-ahead") ? 3600_000 : 0;
     try {
       return await new Worker(this.ctx, withFaults(this.env, faults)).fetch(request);
     } finally {
-      clockError = 0;
+      wrongNow = 0;
     }
   }
 }
@@ -36,15 +46,22 @@ function withFaults(env, faults) {
   const bindings = { ...env };
   if (env.KV_FAILS !== undefined) bindings.RESPONSES = { get: () => null, put: KV_FAULTS["kv-put-fails"].put };
   else if (env.KV_HOLDS !== undefined) bindings.RESPONSES = holding(env.RESPONSES);
-  for (const fault of faults) {
-    if (fault in KV_FAULTS) bindings.RESPONSES = faultyKv(bindings.RESPONSES, KV_FAULTS[fault]);
-    if (fault in LEDGER_FAULTS) bindings.LEDGER = new DurableObjectNamespace(bindings.LEDGER, LEDGER_FAULTS[fault]);
+  for (const word of faults) {
+    if (word in KV_FAULTS) bindings.RESPONSES = faultyKv(bindings.RESPONSES, KV_FAULTS[word]);
+    if (word in RUNNER_FAULTS) bindings.RUNNER = faultyRunner(bindings.RUNNER, RUNNER_FAULTS[word]);
+    const [, call, fault] = /^(ledger|begin|settle|peek)-(.+)$/.exec(word) ?? [];
+    if (fault in LEDGER_FAULTS) bindings.LEDGER = new DurableObjectNamespace(bindings.LEDGER, call, LEDGER_FAULTS[fault]);
   }
   return bindings;
 }
 
-const never = () => new Promise(() => {});
-const fails = () => Promise.reject(new Error("KV fails"));
+/** Tells the test, and never comes to an end. */
+const never = () => {
+  console.log(JSON.stringify({ hangs: true }));
+  return new Promise(() => {});
+};
+const fails = () => Promise.reject(new Error("KV fails: 429 Too Many Requests"));
+const noise = (length) => crypto.getRandomValues(new Uint8Array(length)).buffer;
 
 /** `get` and `put` have the true one as their first parameter. */
 const KV_FAULTS = {
@@ -53,9 +70,12 @@ const KV_FAULTS = {
   "kv-get-slow": { get: async (get) => (await scheduler.wait(1500), get()) },
   "kv-get-misses": { get: () => Promise.resolve(null) },
   "kv-get-late": { get: (get, look) => (look < 3 ? Promise.resolve(null) : get()) },
-  "kv-get-garbage": { get: () => Promise.resolve(crypto.getRandomValues(new Uint8Array(4096)).buffer) },
+  "kv-get-garbage": { get: () => Promise.resolve(noise(4096)) },
+  "kv-get-throws": { get: () => { throw new Error("KV fails"); } },
   "kv-put-fails": { put: fails },
+  "kv-put-throws": { put: () => { throw new Error("KV fails"); } },
   "kv-put-hangs": { put: never },
+  "kv-put-lands": { put: async (put) => (await put(), fails()) },
 };
 
 function faultyKv(kv, fault) {
@@ -68,17 +88,37 @@ function faultyKv(kv, fault) {
 
 const thrown = (message, marks) => Object.assign(new Error(message), marks);
 
-/** What the call number `call` of this request throws, as the platform marks it; nothing where it goes through. */
+const overloaded = () => Promise.reject(thrown("Durable Object is overloaded. Too many requests queued.", { overloaded: true, retryable: true, remote: true }));
+const lost = () => Promise.reject(thrown("Network connection lost.", { retryable: true }));
+
+/** What comes of a call to a shard, which is the first parameter, and the number of this one: errors as the platform marks them. */
 const LEDGER_FAULTS = {
-  "ledger-overloaded": () => thrown("Durable Object is overloaded. Too many requests queued.", { overloaded: true, retryable: true, remote: true }),
-  "ledger-retryable": () => thrown("Network connection lost.", { retryable: true }),
-  "ledger-retryable-once": (call) => (call === 1 ? thrown("Network connection lost.", { retryable: true }) : undefined),
+  overloaded,
+  "lands-overloaded": async (call) => (await call(), overloaded()),
+  lost,
+  "lands-lost": async (call) => (await call(), lost()),
+  "lost-once": (call, n) => (n === 1 ? lost() : call()),
+  hangs: never,
+  "lands-hangs": async (call) => (await call(), never()),
+  garbage: () => new Response(noise(200)),
+  empty: () => new Response(),
+  "other-version": async (call) => {
+    const answer = new Uint8Array(await (await call()).arrayBuffer());
+    answer[0] += 1;
+    return new Response(answer);
+  },
+  // The second byte says what an answer is to (src/protocol/wire.rs): 1 to `settle`, 2 to a `begin` that has waited.
+  "other-answer": async (call) => {
+    const answer = new Uint8Array(await (await call()).arrayBuffer());
+    return new Response(answer[1] === 1 ? answer.with(1, 2).subarray(0, 2) : new Uint8Array([answer[0], 1, 0]));
+  },
 };
 
 /** The namespace of the ledger. The name of the class is what tells the built Worker that it is one. */
 class DurableObjectNamespace {
-  constructor(namespace, fault) {
+  constructor(namespace, call, fault) {
     this.namespace = namespace;
+    this.call = call;
     this.fault = fault;
     this.calls = 0;
   }
@@ -87,12 +127,27 @@ class DurableObjectNamespace {
     const stub = this.namespace.getByName(name);
     return {
       fetch: async (request) => {
-        const error = this.fault((this.calls += 1));
-        if (error !== undefined) throw error;
-        return stub.fetch(request);
+        const message = new Uint8Array(await request.arrayBuffer());
+        const call = () => stub.fetch(request.url, { method: "POST", body: message });
+        if (this.call !== "ledger" && this.call !== CALLS[message[1]]) return call();
+        return this.fault(call, (this.calls += 1));
       },
     };
   }
+}
+
+/** What comes of the call to the object of a detached call. */
+const RUNNER_FAULTS = {
+  "runner-lost": () => Promise.reject(thrown("Network connection lost.", { retryable: true })),
+  "runner-lands-lost": async (call) => (await call(), lost()),
+  "runner-hangs": never,
+};
+
+function faultyRunner(namespace, fault) {
+  return {
+    newUniqueId: () => namespace.newUniqueId(),
+    get: (id) => ({ fetch: (...parameters) => fault(() => namespace.get(id).fetch(...parameters)) }),
+  };
 }
 
 /** Tells the test, and stands still until `goesOn`; a minute at most. */
@@ -115,16 +170,36 @@ function holding(kv) {
 }
 
 // The second byte of a message says which call it is (src/protocol/wire.rs).
-const CALLS = ["begin", "settle"];
+const CALLS = ["begin", "settle", "peek"];
 
 export class Ledger extends DurableObject {
   constructor(ctx, env) {
     super(ctx, env);
     ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS faults (call TEXT, moment TEXT)");
+    const { storage } = ctx;
+    const getAlarm = storage.getAlarm.bind(storage);
+    storage.getAlarm = async (...parameters) => {
+      if (this.takeFault("alarm") !== undefined) throw new Error("the alarm was lost");
+      return getAlarm(...parameters);
+    };
     this.built = new Built(ctx, env);
+    this.inside = 0;
   }
 
   async fetch(request) {
+    if (request.method === "GET") return new Response(String(this.inside));
+    if (request.method === "OPTIONS") return new Response(String(await this.ctx.storage.getAlarm()));
+    if (request.method === "PATCH") return setClock(request);
+    if (request.method === "DELETE") this.ctx.abort("stopped by a test");
+    this.inside += 1;
+    try {
+      return await this.call(request);
+    } finally {
+      this.inside -= 1;
+    }
+  }
+
+  async call(request) {
     const message = new Uint8Array(await request.arrayBuffer());
     const call = CALLS[message[1]];
     const moment = this.takeFault(call);

@@ -8,6 +8,7 @@
 // One gateway serves a whole test file; tests keep apart by keys of their own (`gateway.key()`) and places of their own
 // (`origin.place()`). With `inspect: true` the ledger's rows can be read and changed.
 
+import assert from "node:assert/strict";
 import childProcess from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -53,6 +54,9 @@ export interface GatewayOptions {
   apart?: boolean;
 }
 
+/** The header line by which one request meets these faults (see faulty.js). */
+export const fault = (...words: string[]): string[] => [`X-Fault: ${words.join(", ")}`];
+
 /** One line of the Worker's console. `data` is its JSON, where it is a JSON object. */
 export interface LogLine {
   readonly level: string;
@@ -76,7 +80,7 @@ export interface Store {
 interface Shards {
   idFromString(id: string): unknown;
   idFromName(name: string): unknown;
-  get(id: unknown): { fetch(url: string, init: { method: string; body?: Uint8Array }): Promise<Response> };
+  get(id: unknown): { fetch(url: string, init: { method: string; body?: Uint8Array | string }): Promise<Response> };
 }
 
 export class Gateway {
@@ -146,6 +150,11 @@ export class Gateway {
     return line.data ?? {};
   }
 
+  /** The log line of the exchange that `answer` ended. Only refusals and replays name their exchange. */
+  lineOf(answer: Answer): Promise<Record<string, unknown>> {
+    return this.logged((line) => line["request"] !== undefined && line["request"] === answer.header("x-request-id"));
+  }
+
   /** The KV namespace of the stored responses. */
   async kv(): Promise<Store> {
     return (await this.mf.getKVNamespace("RESPONSES")) as unknown as Store;
@@ -181,9 +190,18 @@ export class Gateway {
 
   /** One message to the first shard, past the Worker (src/protocol/wire.rs), and the answer. Needs `inspect`. */
   async tellLedger(message: Uint8Array): Promise<Uint8Array> {
-    const shards = (await this.mf.getDurableObjectNamespace("LEDGER")) as unknown as Shards;
-    const answer = await shards.get(shards.idFromName("v1/0")).fetch("https://ledger/", { method: "POST", body: message });
-    return new Uint8Array(await answer.arrayBuffer());
+    return new Uint8Array(await (await this.#shard(0, "POST", message)).arrayBuffer());
+  }
+
+  /** When the alarm of the first shard is due, by the epoch; NaN where none is set. Needs `faults`. */
+  async alarm(): Promise<number> {
+    return Number.parseInt(await (await this.#shard(0, "OPTIONS")).text());
+  }
+
+  /** Sets the clock of the Worker, or that of the shards, wrong by so many milliseconds. Needs `faults` and `apart`. */
+  async setClock(whose: "worker" | "shards", ms: number): Promise<void> {
+    if (whose === "worker") assert.equal((await this.fetch("/.faults/clock", { method: "POST", body: String(ms) })).status, 200);
+    else await this.#shard(0, "PATCH", String(ms));
   }
 
   /** Sweeps every shard now. Needs `inspect`. */
@@ -217,6 +235,11 @@ export class Gateway {
   async close(): Promise<void> {
     if (!this.#killed) await this.mf.dispose();
     if (this.#ownState) rmSync(this.state, { recursive: true, force: true });
+  }
+
+  async #shard(shard: number, method: string, body?: Uint8Array | string): Promise<Response> {
+    const shards = (await this.mf.getDurableObjectNamespace("LEDGER")) as unknown as Shards;
+    return shards.get(shards.idFromName(`v1/${shard}`)).fetch("https://ledger/", body === undefined ? { method } : { method, body });
   }
 
   async #eachShard(method: "GET" | "DELETE" | "PUT"): Promise<string[]> {

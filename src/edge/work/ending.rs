@@ -85,6 +85,9 @@ impl Work {
             self.guarded.route.name
         );
         self.line.warning = Some("unguarded");
+        // No lease has begun that the wait for the ledger could have used up.
+        self.asked_at = clock::now();
+        self.ledger_at = self.asked_at;
         let (_, answer) = self.dispatch(permit).await;
         let refusal = no_answer(answer.happened());
         self.deliver(answer, Status::Unguarded, &refusal, reply)

@@ -40,7 +40,7 @@ impl Fingerprint {
     }
 
     /// From the bytes of a stored fingerprint.
-    pub fn from_bytes(bytes: Sha256Digest) -> Self {
+    pub const fn from_bytes(bytes: Sha256Digest) -> Self {
         Self(bytes)
     }
 
