@@ -8,6 +8,8 @@
 mod axes;
 #[path = "claim/begin.rs"]
 mod begin;
+#[path = "claim/clocks.rs"]
+mod clocks;
 #[path = "claim/sequences.rs"]
 mod sequences;
 #[path = "claim/settle.rs"]

@@ -142,9 +142,8 @@ impl Ledger {
             && now < give_up
             && let Some(wait) = self.waiters.join(event, now, give_up.min(lease_until))
         {
-            wait.over().await;
+            now = wait.over().await.max(now);
             waited = true;
-            now = clock::now();
             // From the row as it is now. The settle that woke this call may not be durable yet: the output gate holds this
             // answer back, too, until it is.
             let row = self.read(event.claim, event.fingerprint)?;

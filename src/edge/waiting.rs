@@ -5,11 +5,7 @@ use super::clock;
 use crate::protocol::claim::{Begin, ClaimId, ScopeId};
 use crate::protocol::time::Time;
 use futures_channel::oneshot;
-use futures_util::future::select;
 use std::cell::RefCell;
-use std::pin::pin;
-use std::time::Duration;
-use worker::Delay;
 
 /// How many calls of one caller may wait in one shard: somebody who guesses keys in use takes no place of anybody else.
 pub const PER_SCOPE: usize = 64;
@@ -25,7 +21,7 @@ struct Place {
     scope: ScopeId,
     until: Time,
     /// Dropping it wakes the waiter.
-    _wake: oneshot::Sender<()>,
+    wake: oneshot::Sender<()>,
 }
 
 /// A wait that has not begun.
@@ -38,8 +34,9 @@ impl Waiters {
     /// A place for `event`, from `now` to `until`; `None` where the shard, or the share of this caller, is full.
     pub fn join(&self, event: &Begin, now: Time, until: Time) -> Option<Wait> {
         let mut places = self.0.borrow_mut();
-        // Nobody gives a place back: it is free when its time is over, even if the runtime has dropped the call without a word.
-        places.retain(|place| now < place.until);
+        // Nobody gives a place back: it is free when its wait has ended, and when its time is over, even if the runtime has dropped
+        // the call without a word.
+        places.retain(|place| now < place.until && !place.wake.is_canceled());
         let same_scope = places.iter().filter(|place| place.scope == event.scope);
         if places.len() >= PER_SHARD || same_scope.count() >= PER_SCOPE {
             return None;
@@ -49,7 +46,7 @@ impl Waiters {
             claim: event.claim,
             scope: event.scope,
             until,
-            _wake: wake,
+            wake,
         });
         Some(Wait { woken, until })
     }
@@ -61,9 +58,13 @@ impl Waiters {
 }
 
 impl Wait {
-    /// Until the claim has changed, or the time is over.
-    pub async fn over(self) {
-        let left = Duration::from_millis(self.until.since(clock::now()));
-        select(self.woken, pin!(Delay::from(left))).await;
+    /// Until the claim has changed, or the time is over; what time it is then. What was waited for has passed, also where the
+    /// clock was set back meanwhile.
+    pub async fn over(self) -> Time {
+        let left_ms = self.until.since(clock::now());
+        match clock::within(left_ms, self.woken).await {
+            Some(_) => clock::now(),
+            None => clock::now().max(self.until),
+        }
     }
 }

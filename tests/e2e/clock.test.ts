@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { changeClaim, claimMadeBy, claimNow, RUNNING } from "./claims.ts";
 import { assertFresh, assertRefusal, assertReplay } from "./expect.ts";
-import { startGateway } from "./gateway.ts";
+import { fault, startGateway } from "./gateway.ts";
 import type { Gateway, Row } from "./gateway.ts";
 import { barrier, eventually } from "./guard.ts";
 import { startOrigin } from "./origin.ts";
@@ -38,7 +38,6 @@ after(async () => {
   await origin.close();
 });
 
-const fault = (...names: string[]): string[] => [`X-Fault: ${names.join(", ")}`];
 const CLOCKS = ["clock-back", "clock-ahead"] as const;
 
 const post = (place: Place, key: string, ...faults: string[]): Promise<Answer> => gateway.post(place.path, key, "{}", fault(...faults));
@@ -75,7 +74,7 @@ test("edge_119 edge_230 rule_5_8 the retention is measured from first sight, or 
 });
 
 for (const clock of CLOCKS) {
-  test(`edge_121 rule_5_8 with ${clock} in the Worker, a claim ends when the ledger's clock says so`, async () => {
+  test(`fault_c3 fault_c4 edge_121 rule_5_8 with ${clock} in the Worker, a claim ends when the ledger's clock says so`, async () => {
     for (const under of ["/sight", "/completion", "/control"]) {
       for (const size of [20, 300 * 1024]) {
         let ran = 0;
@@ -107,7 +106,7 @@ for (const clock of CLOCKS) {
     }
   });
 
-  test(`edge_121 rule_5_7 with ${clock} in the Worker, a key is new, running or unknown by the ledger's clock`, async () => {
+  test(`fault_c3 fault_c4 edge_121 rule_5_7 with ${clock} in the Worker, a key is new, running or unknown by the ledger's clock`, async () => {
     const gate = barrier();
     const place = origin.place(async (request, response) => {
       if (request.number === 1) await gate.opened;
