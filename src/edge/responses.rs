@@ -3,7 +3,7 @@
 use super::body::Chunks;
 use super::clock;
 use super::js::KvNamespace;
-use crate::protocol::claim::ClaimId;
+use crate::protocol::claim::{AttemptId, ClaimId};
 use crate::protocol::record::{Place, Record};
 use crate::protocol::time::Time;
 use js_sys::{ArrayBuffer, Object, Reflect, Uint8Array};
@@ -39,7 +39,8 @@ impl Responses {
         (!binding.is_undefined()).then(|| Self(binding.unchecked_into()))
     }
 
-    /// Stores `record`, with `body` behind it; the returned array is the body in one piece.
+    /// Stores `record`, with `body` behind it, under the name of its claim, or of its attempt alone; the returned array is the body in
+    /// one piece.
     ///
     /// # Errors
     /// The body, in one piece, where KV did not take it: an outcome is never lost to a failed put (rule 8.5).
@@ -48,12 +49,15 @@ impl Responses {
         record: &Record,
         body: Chunks,
         now: Time,
+        of_attempt: bool,
     ) -> Result<Uint8Array, Uint8Array> {
         let head = record.encode().unwrap_or_default();
         let value = body.into_array_after(&head);
         #[allow(clippy::cast_possible_truncation)] // a head is some KiB
         let body = value.subarray(head.len() as u32, value.length());
-        match in_time("put", self.put_raw(record, &value, now)).await {
+        let name = name(record.claim, of_attempt.then_some(record.attempt));
+        let ttl = (record.expires_at.since(now).div_ceil(1000)).max(MIN_TTL_S);
+        match in_time("put", self.put_raw(&name, &value, ttl)).await {
             Some(Ok(())) => return Ok(body),
             Some(Err(error)) => worker::console_error!("KV put failed: {error:?}"),
             None => {}
@@ -61,15 +65,11 @@ impl Responses {
         Err(body)
     }
 
-    async fn put_raw(&self, record: &Record, value: &Uint8Array, now: Time) -> Result<(), JsValue> {
+    async fn put_raw(&self, name: &str, value: &Uint8Array, ttl_s: u64) -> Result<(), JsValue> {
         let options = Object::new();
-        let ttl = (record.expires_at.since(now).div_ceil(1000)).max(MIN_TTL_S);
-        Reflect::set(
-            &options,
-            &"expirationTtl".into(),
-            &JsValue::from(ttl as f64),
-        )?;
-        JsFuture::from(self.0.put(&name(record.claim), value, &options)?).await?;
+        let ttl = JsValue::from(ttl_s as f64);
+        Reflect::set(&options, &"expirationTtl".into(), &ttl)?;
+        JsFuture::from(self.0.put(name, value, &options)?).await?;
         Ok(())
     }
 
@@ -91,19 +91,30 @@ impl Responses {
     }
 
     async fn look(&self, record: &Record) -> Option<Uint8Array> {
-        let (copy, body) = self.value(record.claim).await?;
-        let length = u64::from(body.length());
-        (*record == copy && record.body == Place::Kv(length)).then_some(body)
+        // Which name it has is the contract's matter, which may have changed since.
+        for attempt in [None, Some(record.attempt)] {
+            if let Some((copy, body)) = self.value(record.claim, attempt).await
+                && *record == copy
+                && record.body == Place::Kv(body.length().into())
+            {
+                return Some(body);
+            }
+        }
+        None
     }
 
     /// The record that KV has for `claim`, with its body; `None` where it has none, or none that can be read. It may belong to
     /// an earlier life of the claim: attempt, fingerprint and expiry are the caller's to compare.
     pub async fn copy(&self, claim: ClaimId) -> Option<(Record, Uint8Array)> {
-        in_time("get", self.value(claim)).await?
+        in_time("get", self.value(claim, None)).await?
     }
 
-    async fn value(&self, claim: ClaimId) -> Option<(Record, Uint8Array)> {
-        let promise = self.0.get(&name(claim), "arrayBuffer").ok()?;
+    async fn value(
+        &self,
+        claim: ClaimId,
+        attempt: Option<AttemptId>,
+    ) -> Option<(Record, Uint8Array)> {
+        let promise = self.0.get(&name(claim, attempt), "arrayBuffer").ok()?;
         let value = JsFuture::from(promise)
             .await
             .inspect_err(|error| worker::console_error!("KV get failed: {error:?}"))
@@ -134,7 +145,9 @@ async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> Option<T> {
     done
 }
 
-/// One name per claim, not per attempt: the value says which attempt it is, and the ledger says which one counts.
-fn name(claim: ClaimId) -> String {
-    format!("r1/{}", claim.to_hex())
+/// One name per claim, which can be looked up without the ledger: the value says which attempt it is, and the ledger says which one
+/// counts. But one per attempt where a claim may pass on to another one: an owner that is late shall overwrite nothing (rule 8.4).
+fn name(claim: ClaimId, attempt: Option<AttemptId>) -> String {
+    let attempt = attempt.map_or_else(String::new, |attempt| format!("/{}", attempt.to_hex()));
+    format!("r1/{}{attempt}", claim.to_hex())
 }

@@ -8,7 +8,7 @@ use crate::edge::log::elapsed;
 use crate::edge::origin::{self, Answer};
 use crate::edge::responses::Responses;
 use crate::protocol::claim::Ending;
-use crate::protocol::contract::{NeverStore, NeverThen, Outcome, RetentionFrom, Test};
+use crate::protocol::contract::{LeaseOver, NeverStore, NeverThen, Outcome, RetentionFrom, Test};
 use crate::protocol::control::Control;
 use crate::protocol::headers::Headers;
 use crate::protocol::never_store;
@@ -157,13 +157,14 @@ impl Work {
     async fn store_body(&mut self, record: &mut Record, body: Chunks) -> Payload {
         let started = clock::now();
         record.body = Place::Kv(body.len() as u64);
+        let passes_on = self.guarded.contract.unknown.lease_over == LeaseOver::RunAgain;
         let kv = match self.settings.policy.responses.kv {
             KvMode::Off => None,
             KvMode::Always | KvMode::Overflow => Responses::of(&self.env),
         };
         let (bytes, why) = match kv {
             Some(kv) => (
-                kv.put(record, body, self.ledger_now()).await,
+                kv.put(record, body, self.ledger_now(), passes_on).await,
                 Unkept::NotWritten,
             ),
             None => (Err(body.into_array_after(&[])), Unkept::TooLarge),
@@ -290,7 +291,7 @@ impl Work {
         };
         let started = clock::now();
         let now = self.ledger_now();
-        if kv.put(record, Chunks::default(), now).await.is_err() {
+        if kv.put(record, Chunks::default(), now, false).await.is_err() {
             self.line.warning = Some("not-copied");
         }
         self.line.store_ms += elapsed(started);
