@@ -78,7 +78,7 @@ test("rule_9_12 the question carries the caller's credentials, and nothing of th
   for (const name of ["idempotency-key", "content-type", "content-length"]) assert.equal(question.header(name), undefined, name);
 });
 
-test("rule_9_12 an origin that does not say who is asking gets no replay out, and nothing runs again", async () => {
+test("fault_o8 rule_9_12 an origin that does not say who is asking gets no replay out, and nothing runs again", async () => {
   const place = origin.place();
   const key = gateway.key();
   const first = await gateway.post(place.path, key, "{}", AS_ALICE);
@@ -91,6 +91,31 @@ test("rule_9_12 an origin that does not say who is asking gets no replay out, an
   }
   assertReplay(await gateway.post(place.path, key, "{}", AS_ALICE), first);
   assert.equal(place.count, 1);
+});
+
+test("fault_o8 rule_9_12 while the origin does not say whose a token is, nothing is claimed and nothing runs; an answer that never comes is one", async () => {
+  const never = barrier();
+  const known = origin.place();
+  const key = gateway.key();
+  const first = await gateway.post(known.path, key, "{}", AS_ALICE);
+  const failures: Script[] = [(_, response) => response.writeHead(500).end(), (request) => request.reset(), async () => never.opened];
+  for (const script of failures) {
+    const place = origin.place(undefined, { under: "/claims" });
+    const newKey = gateway.key();
+    await whileOriginSays(script, async () => {
+      const asked = Date.now();
+      const answers = [gateway.post(known.path, key, "{}", AS_ALICE), gateway.post(place.path, newKey, "{}", [token({ sub: "alice" })])];
+      for (const answer of await Promise.all(answers)) {
+        assertRefusal(answer, 503, "authority-unavailable");
+        assert.equal(answer.header("retry-after"), "2");
+      }
+      assert.ok(Date.now() - asked < 15_000, "it is waited for 10 s");
+    });
+    assert.equal(place.count, 0);
+    assertFresh(await gateway.post(place.path, newKey, "{}", [token({ sub: "alice" })]));
+  }
+  assertReplay(await gateway.post(known.path, key, "{}", AS_ALICE), first);
+  assert.ok(gateway.log.some(({ message }) => message.startsWith("the origin could not be asked who is asking: ")));
 });
 
 test("rule_9_12 that a key runs, or belongs to another request, is told to nobody whom the origin refuses", async () => {

@@ -84,8 +84,7 @@ fn control_header(outcome: &Section<'_>) -> Option<String> {
 /// The gateway does not check the signature of a token: a claim in it is what anybody wrote there, until the origin has
 /// taken the token.
 fn claims_are_vouched_for(top: &Section<'_>, contract: &Contract) {
-    let claims = |part: &ScopePart| matches!(part, ScopePart::Claim(_));
-    if contract.authority == AuthorityRules::None && contract.scope.parts.iter().any(claims) {
+    if contract.authority == AuthorityRules::None && contract.scope.names_a_claim() {
         let wrong =
             "a claim tells callers apart, and nobody checks the token's signature before a replay";
         let place = top.find("scope.parts").or_outer(top.find("authority.ask"));

@@ -78,6 +78,14 @@ pub struct ScopeRules {
     pub anonymous: Anonymous,
 }
 
+impl ScopeRules {
+    /// Whether a claim of a token tells callers apart, which is anybody's word until the origin has taken the token.
+    pub fn names_a_claim(&self) -> bool {
+        let claim = |part: &ScopePart| matches!(part, ScopePart::Claim(_));
+        self.parts.iter().any(claim)
+    }
+}
+
 /// What becomes of a keyed request without any credential (S2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anonymous {
