@@ -9,7 +9,7 @@ import { startGateway } from "./gateway.ts";
 import type { Gateway } from "./gateway.ts";
 import { barrier } from "./guard.ts";
 import { startOrigin } from "./origin.ts";
-import type { Arrival, Origin, Place, Script } from "./origin.ts";
+import type { Origin, Place } from "./origin.ts";
 import { policy } from "./policy.ts";
 import type { Answer } from "./wire.ts";
 
@@ -31,7 +31,6 @@ before(async () => {
       "POST /v1/*",
       scoped("account", ["header:x-account", "host"]),
       scoped("host", ["host"]),
-      scoped("waits", ["header:authorization"], `running = { answer = "wait", wait_seconds = 25 }`),
       { match: "POST /refuse/*", rules: `[routes.scope]\nanonymous = "refuse"` },
       { match: "POST /ignore/*", rules: `[routes.scope]\nanonymous = "ignore"` },
       scoped("api-key", ["header:x-api-key", "host"]),
@@ -292,43 +291,6 @@ test("rule_3_3 values never flow together: neither from one part into the next, 
 
 test("rule_3_4 an empty header and none are two callers", async () => {
   await assertApart(origin.place(undefined, { under: "/api-key" }), gateway.key(), ["X-Api-Key:"], []);
-});
-
-test("edge_051 a key that is somebody else's looks like one that nobody has, and takes no longer", async () => {
-  const constant: Script = (_, response) => {
-    response.writeHead(201, { "Content-Type": "text/plain", Date: "Mon, 01 Jan 2024 00:00:00 GMT" }).end("made");
-  };
-  const isOwner = (request: Arrival): boolean => request.header("authorization") === "Bearer owner";
-  const shape = (answer: Answer): unknown => ({
-    status: answer.status,
-    body: answer.text(),
-    // An expiry tells when, and is the one value that differs from one moment to the next.
-    headers: answer.headers.map(([name, value]) => (/^idempotency-expires$/i.test(name) ? name : `${name}: ${value}`)),
-  });
-  for (const under of ["/v1", "/waits"]) {
-    for (const state of ["done", "running", "unknown"]) {
-      const gate = barrier();
-      const place = origin.place(async (request, response) => {
-        if (isOwner(request) && state === "running") await gate.opened;
-        if (isOwner(request) && state === "unknown") request.reset();
-        else constant(request, response);
-      }, { under });
-      const key = gateway.key();
-      const owner = gateway.post(place.path, key, "{}", [bearer("owner")]);
-      if (state === "running") await place.arrived();
-      else await owner;
-      // The gate is still shut: nobody waits for what somebody else does.
-      for (const [body, prober] of [["{}", "prober-1"], ["[]", "prober-2"]] as const) {
-        const probe = (probed: string): Promise<Answer> => gateway.post(place.path, probed, body, [bearer(prober)]);
-        const foreign = await probe(key);
-        assertFresh(foreign);
-        assert.deepEqual(shape(foreign), shape(await probe(gateway.key())), `the owner's claim is ${state}`);
-      }
-      assert.equal(place.count, 5);
-      gate.open();
-      assert.equal((await owner).status, state === "unknown" ? 502 : 201);
-    }
-  }
 });
 
 test("edge_234 releasing one caller's key leaves another caller's alone", async () => {
