@@ -74,7 +74,7 @@ test("rule_6_3 a header that Connection names belongs to the connection and does
   assert.equal(place.only.header("x-end"), "for the end");
 });
 
-test("edge_071 rule_4_11 an upload that breaks off claims nothing: the whole request runs afterwards", async () => {
+test("fault_w3 edge_071 rule_4_11 an upload that breaks off claims nothing: the whole request runs afterwards", async () => {
   for (const ending of ["end", "reset"] as const) {
     const place = origin.place();
     const key = gateway.key();

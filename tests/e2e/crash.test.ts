@@ -262,7 +262,7 @@ after(async () => {
 });
 
 for (const stage of STAGES) {
-  test(`${stage.edge ?? "edge_086"} rule_5_1 rule_9_1 killed: ${stage.name}`, (t) => {
+  test(`fault_w1 ${stage.edge ?? "edge_086"} rule_5_1 rule_9_1 killed: ${stage.name}`, (t) => {
     const all = found.get(stage.name) ?? [];
     assert.equal(all.length, ROUNDS, "every round reached this stage");
     const ends = Object.entries(Object.groupBy(all, ({ end }) => end)).map(([end, some]) => `${some?.length ?? 0} ${end}`);

@@ -176,7 +176,7 @@ test("edge_089 edge_204 a refused connection cannot be told from a lost answer h
   }
 });
 
-test("edge_089 edge_204 rule_7_2 an edge-made page that says that nothing was sent frees the key", async () => {
+test("fault_o2 edge_089 edge_204 rule_7_2 an edge-made page that says that nothing was sent frees the key", async () => {
   for (const status of [521, 523, 525, 526, 530]) {
     const place = origin.place(edgePage(status));
     const key = gateway.key();
@@ -190,7 +190,7 @@ test("edge_089 edge_204 rule_7_2 an edge-made page that says that nothing was se
   }
 });
 
-test("rule_7_2 an edge-made page that leaves open whether anything was sent holds the key", async () => {
+test("fault_o1 rule_7_2 an edge-made page that leaves open whether anything was sent holds the key", async () => {
   for (const status of [520, 522, 524, 527]) {
     const place = origin.place(edgePage(status));
     const key = gateway.key();
@@ -214,7 +214,7 @@ test("rule_7_2 the same statuses without the edge's mark are the origin's own an
   }
 });
 
-test("edge_090 edge_206 a connection that breaks, or becomes another protocol, after the request was sent leaves the outcome unknown", async () => {
+test("fault_o1 edge_090 edge_206 a connection that breaks, or becomes another protocol, after the request was sent leaves the outcome unknown", async () => {
   const breaks: Script[] = [
     (request) => request.reset(),
     (request) => request.socket.destroy(),
@@ -231,7 +231,7 @@ test("edge_090 edge_206 a connection that breaks, or becomes another protocol, a
   }
 });
 
-test("edge_101 edge_243 rule_7_5 an answer that breaks off in its body is never given as complete, first or again", async () => {
+test("fault_o4 edge_101 edge_243 rule_7_5 an answer that breaks off in its body is never given as complete, first or again", async () => {
   const gzipped = gzipSync("compressible ".repeat(100));
   const breaks: Record<string, Script> = {
     "before its Content-Length": (_, response) => breakOff(response, "half of", 100),
@@ -252,7 +252,7 @@ test("edge_101 edge_243 rule_7_5 an answer that breaks off in its body is never 
   }
 });
 
-test("edge_091 rule_6_4 a deadline that passes leaves the outcome unknown, whatever the origin answers later", async () => {
+test("fault_o3 edge_091 rule_6_4 a deadline that passes leaves the outcome unknown, whatever the origin answers later", async () => {
   const late = Promise.withResolvers<void>();
   const held: Record<string, Script> = {
     "before its answer": async (request, response) => (await late.promise, made(request, response)),

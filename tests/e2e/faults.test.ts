@@ -68,7 +68,7 @@ test("edge_131 a ledger that cannot be reached refuses the request, and nothing 
   assert.equal(place.count, 1);
 });
 
-test("edge_080 a permit whose reply never came is not used: nothing runs, and after the lease the outcome is unknown", async () => {
+test("fault_l2 edge_080 a permit whose reply never came is not used: nothing runs, and after the lease the outcome is unknown", async () => {
   const place = origin.place();
   const key = gateway.key();
   await fail("begin", "after", ALWAYS);

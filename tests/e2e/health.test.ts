@@ -109,7 +109,7 @@ test("health tells which binding is missing", async () => {
   }
 });
 
-test("edge_131 without a ledger a guarded request is refused and never runs; a passed one still passes", async () => {
+test("fault_l11 edge_131 without a ledger a guarded request is refused and never runs; a passed one still passes", async () => {
   await withGateway({ policy: policy(origin.url, "POST /v1/*"), without: ["LEDGER"] }, async (gateway) => {
     const place = origin.place();
     const problem = assertRefusal(await gateway.post(place.path, gateway.key()), 503, "ledger-unavailable");
@@ -120,7 +120,7 @@ test("edge_131 without a ledger a guarded request is refused and never runs; a p
   });
 });
 
-test("rule_8_5 without KV an operation runs once, and its answer is replayed from the ledger", async () => {
+test("fault_k13 rule_8_5 without KV an operation runs once, and its answer is replayed from the ledger", async () => {
   await withGateway({ policy: policy(origin.url, "POST /v1/*"), without: ["RESPONSES"] }, async (gateway) => {
     const place = origin.place();
     const key = gateway.key();
@@ -133,7 +133,7 @@ test("rule_8_5 without KV an operation runs once, and its answer is replayed fro
   });
 });
 
-test("rule_10_3 rule_10_1 rule_10_2 an invalid POLICY fails every request, and health names the line", async () => {
+test("fault_p1 rule_10_3 rule_10_1 rule_10_2 an invalid POLICY fails every request, and health names the line", async () => {
   const valid = policy(origin.url, "POST /v1/*");
   for (const [broken, line, word] of [
     [`${valid}unguarded = true\n`, 6, "unguarded"],

@@ -4,7 +4,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertFresh, assertPassed, assertRefusal, assertReplay } from "./expect.ts";
+import { startGateway } from "./gateway.ts";
 import { claimCount, echoMethod, gateway, origin } from "./http.ts";
+import { startOrigin } from "./origin.ts";
+import { policy } from "./policy.ts";
 import type { Answer } from "./wire.ts";
 
 // ---------------------------------------------------------------------------------------------- methods and routes
@@ -246,4 +249,29 @@ test("edge_039 rule_8_6 trailers of an answer are dropped, its body is whole", a
   assert.deepEqual(first.lines("trailer"), [], "no trailer is announced that does not come");
   assertReplay(await gateway.post(place.path, key), first);
   assert.equal(place.count, 1);
+});
+
+test("fault_o6 trailers that the runtime leaves on a kept connection are taken for the next answer: that one is held, never run again", async () => {
+  const own = await startOrigin();
+  const alone = await startGateway({ policy: policy(own.url, "POST /v1/*") });
+  try {
+    const [trailing, next] = [own.place(), own.place()];
+    trailing.script = (_, response) => {
+      response.writeHead(200, { "Content-Type": "text/plain", Trailer: "X-Checksum" });
+      response.write("whole");
+      response.addTrailers({ "X-Checksum": "abc" });
+      response.end();
+    };
+    const first = await alone.post(trailing.path, "trailing");
+    assertFresh(first, 200);
+    assert.equal(first.text(), "whole");
+    // The only connection there is.
+    assertRefusal(await alone.post(next.path, "next"), 502, "origin-no-answer");
+    assertRefusal(await alone.post(next.path, "next"), 409, "outcome-unknown");
+    assertReplay(await alone.post(trailing.path, "trailing"), first);
+    assert.deepEqual([trailing.count, next.count], [1, 1]);
+  } finally {
+    await alone.close();
+    await own.close();
+  }
 });

@@ -113,7 +113,7 @@ test("edge_032 rule_1_6 a passed request with Expect: 100-continue gets the orig
   assert.equal(place.count, 1);
 });
 
-test("edge_033 an interim answer of the origin is never taken for the final one", async () => {
+test("fault_o5 edge_033 an interim answer of the origin is never taken for the final one", async () => {
   for (const interim of [102, 103]) {
     const place = origin.place((_, response) => {
       if (interim === 103) response.writeEarlyHints({ link: "</style.css>; rel=preload" });
@@ -215,7 +215,7 @@ test("rule_9_7 a released answer cannot forge a replay either", async () => {
 
 // ------------------------------------------------------------------------------------------------------- loop guard
 
-test("rule_6_5 a request that has passed this gateway before is refused, guarded or passed", async () => {
+test("fault_p2 rule_6_5 a request that has passed this gateway before is refused, guarded or passed", async () => {
   const place = origin.place();
   const unguarded = origin.place(undefined, { under: "/unguarded" });
   assertFresh(await gateway.post(place.path, gateway.key()));
@@ -383,7 +383,7 @@ test("rule_1_6 a passed answer that breaks off breaks off at the client: it neve
   wire.close();
 });
 
-test("rule_1_6 a passed request whose origin refuses connections is told so, as 502", async () => {
+test("fault_o7 rule_1_6 a passed request whose origin refuses connections is told so, as 502", async () => {
   const nowhere = await startGateway({ policy: policy("http://127.0.0.1:1", "POST /v1/*") });
   try {
     assertRefusal(await nowhere.send({ path: "/v1/orders" }), 502, "pass-failed");

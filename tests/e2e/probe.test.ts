@@ -70,7 +70,7 @@ test("rule_5_24 what the origin has never heard of runs", async () => {
   assert.equal(place.count, 2);
 });
 
-test("rule_5_24 an origin that cannot say leaves it unknown", async () => {
+test("fault_o9 rule_5_24 an origin that cannot say leaves it unknown", async () => {
   const { place, key, claim } = await lost();
   await leaseOver(claim);
   const unclear: Script[] = [

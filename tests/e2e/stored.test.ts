@@ -247,7 +247,7 @@ test("edge_101 a body beyond what KV takes that breaks off does not look complet
   assert.equal(place.count, 1);
 });
 
-test("edge_133 edge_229 rule_8_1 a record that cannot be read is not readable, never absent", async () => {
+test("fault_l13 edge_133 edge_229 rule_8_1 a record that cannot be read is not readable, never absent", async () => {
   for (const record of [Buffer.of(0xff, 1, 2), Buffer.of(0), Buffer.alloc(0), null]) {
     const place = answering(randomBytes(10));
     const key = gateway.key();

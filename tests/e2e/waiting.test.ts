@@ -345,7 +345,7 @@ test("edge_223 400 callers on one key: one executes, as many wait as may, and th
   await waiting(0);
 });
 
-test("rule_5_22 a shard that is stopped while requests wait changes nothing: they ask again, and wait for what is left", async () => {
+test("fault_w2 rule_5_22 a shard that is stopped while requests wait changes nothing: they ask again, and wait for what is left", async () => {
   const { place, gate, claim, first, again } = await hold();
   const row = await claimNow(gateway, claim);
   const others = times(5, again);
