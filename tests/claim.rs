@@ -10,6 +10,8 @@ mod axes;
 mod begin;
 #[path = "claim/clocks.rs"]
 mod clocks;
+#[path = "claim/pending.rs"]
+mod pending;
 #[path = "claim/sequences.rs"]
 mod sequences;
 #[path = "claim/settle.rs"]
@@ -20,7 +22,7 @@ mod verdict;
 use reprise::protocol::claim::{
     AttemptId, Begin, Claim, ClaimId, Ending, ScopeId, Settle, State, Write,
 };
-use reprise::protocol::fingerprint::Fingerprint;
+use reprise::protocol::fingerprint::{Fingerprint, HeadFingerprint, Print};
 use reprise::protocol::time::Time;
 
 const LEASE: u64 = 10;
@@ -40,6 +42,11 @@ fn print(name: u8) -> Fingerprint {
     Fingerprint::from_bytes([name; 32])
 }
 
+/// What is known of a request with fingerprint `name` before its body.
+fn head(name: u8) -> HeadFingerprint {
+    HeadFingerprint::from_bytes([name; 32])
+}
+
 fn id() -> ClaimId {
     ClaimId::new([7; 32])
 }
@@ -48,7 +55,8 @@ fn asks(name: u8, fingerprint: u8) -> Begin {
     Begin {
         claim: id(),
         attempt: attempt(name),
-        fingerprint: print(fingerprint),
+        head: head(fingerprint),
+        fingerprint: Some(print(fingerprint)),
         lease_ms: LEASE,
         retention_ms: RETENTION,
         scope: ScopeId::new([9; 16]),
@@ -77,7 +85,7 @@ fn ends(name: u8, ending: Ending) -> Settle {
 /// The claim of attempt 1 with fingerprint 1, first seen at `START`.
 fn row(state: State) -> Claim {
     Claim {
-        fingerprint: print(1),
+        print: Print::Whole(print(1)),
         sketch: sketch(1),
         attempt: attempt(1),
         state,
@@ -112,9 +120,12 @@ fn ending(word: &str, now: u64) -> Ending {
         "store" => Ending::Store {
             record: b"new".to_vec(),
             expires_at: at(now + RETENTION),
+            fingerprint: print(1),
         },
         "release" => Ending::Release,
-        "hold" => Ending::Hold,
+        "hold" => Ending::Hold {
+            fingerprint: Some(print(1)),
+        },
         other => panic!("{other}"),
     }
 }
@@ -125,11 +136,17 @@ fn applied(row: Option<Claim>, write: Write) -> Option<Claim> {
         Write::Keep => row,
         Write::Put(claim) => Some(claim),
         Write::Remove => None,
-        Write::MarkUnknown => row.map(|claim| Claim {
+        Write::MarkUnknown { fingerprint } => row.map(|claim| Claim {
+            print: fingerprint.map_or(claim.print, Print::Whole),
             state: State::Unknown,
             ..claim
         }),
-        Write::Complete { record, expires_at } => row.map(|claim| Claim {
+        Write::Complete {
+            record,
+            expires_at,
+            fingerprint,
+        } => row.map(|claim| Claim {
+            print: Print::Whole(fingerprint),
             state: State::Done(record),
             expires_at,
             ..claim

@@ -26,7 +26,7 @@ use reprise::protocol::claim::{
 use reprise::protocol::compiled;
 use reprise::protocol::contract::Contract;
 use reprise::protocol::digest::hex;
-use reprise::protocol::fingerprint::Fingerprint;
+use reprise::protocol::fingerprint::{Fingerprint, HeadFingerprint};
 use reprise::protocol::headers::Headers;
 use reprise::protocol::key::Key;
 use reprise::protocol::policy::Policy;
@@ -148,6 +148,7 @@ fn rule_4_1_without_a_comparison_all_fingerprints_are_this_one() {
 
 const CLAIM: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 const ATTEMPT: &str = "02020202020202020202020202020202";
+const HEAD: &str = "0404040404040404040404040404040404040404040404040404040404040404";
 const PRINT: &str = "0303030303030303030303030303030303030303030303030303030303030303";
 const SCOPE: &str = "05050505050505050505050505050505";
 /// 1 700 000 000 000 ms and a day later.
@@ -238,7 +239,8 @@ fn calls() -> Vec<(Call, String)> {
     let begin = Begin {
         claim,
         attempt,
-        fingerprint: print(),
+        head: HeadFingerprint::from_bytes([4; 32]),
+        fingerprint: Some(print()),
         lease_ms: 90_000,
         retention_ms: 86_400_000,
         scope: ScopeId::new([5; 16]),
@@ -252,19 +254,40 @@ fn calls() -> Vec<(Call, String)> {
     let store = settle(Ending::Store {
         record: b"rec".to_vec(),
         expires_at: expires(),
+        fingerprint: print(),
     });
+    let hold = |fingerprint| settle(Ending::Hold { fingerprint });
+    let pending = Begin {
+        fingerprint: None,
+        ..begin.clone()
+    };
     vec![
         (
             Call::Begin(begin.clone()),
-            format!("0300{CLAIM}{ATTEMPT}{PRINT}90bf0580b89929{SCOPE}904e010080dddb0102736b01"),
+            format!(
+                "0300{CLAIM}{ATTEMPT}{HEAD}01{PRINT}90bf0580b89929{SCOPE}904e010080dddb0102736b01"
+            ),
+        ),
+        (
+            Call::Begin(pending),
+            format!("0300{CLAIM}{ATTEMPT}{HEAD}0090bf0580b89929{SCOPE}904e010080dddb0102736b01"),
         ),
         (
             Call::Peek(begin),
-            format!("0302{CLAIM}{ATTEMPT}{PRINT}90bf0580b89929{SCOPE}904e010080dddb0102736b01"),
+            format!(
+                "0302{CLAIM}{ATTEMPT}{HEAD}01{PRINT}90bf0580b89929{SCOPE}904e010080dddb0102736b01"
+            ),
         ),
-        (store, format!("0301{CLAIM}{ATTEMPT}0003726563{EXPIRES}")),
+        (
+            store,
+            format!("0301{CLAIM}{ATTEMPT}0003726563{EXPIRES}{PRINT}"),
+        ),
         (settle(Ending::Release), format!("0301{CLAIM}{ATTEMPT}01")),
-        (settle(Ending::Hold), format!("0301{CLAIM}{ATTEMPT}02")),
+        (hold(None), format!("0301{CLAIM}{ATTEMPT}0200")),
+        (
+            hold(Some(print())),
+            format!("0301{CLAIM}{ATTEMPT}0201{PRINT}"),
+        ),
     ]
 }
 
@@ -295,6 +318,7 @@ fn answers() -> Vec<(Answer, String)> {
         attempt,
         expires_at,
         lease_left_ms: 90_000,
+        same: true,
     };
     let expired = Begun::Expired {
         expired_at: seen(),
@@ -325,22 +349,18 @@ fn answers() -> Vec<(Answer, String)> {
             format!("030003{ATTEMPT}{EXPIRES}02736b010372656300{SEEN}"),
         ),
         (
-            begun(unknown.clone(), false),
-            format!("030004{ATTEMPT}{EXPIRES}90bf0500{SEEN}"),
+            begun(unknown, false),
+            format!("030004{ATTEMPT}{EXPIRES}90bf050100{SEEN}"),
         ),
+        (begun(Begun::BodyNeeded, false), format!("03000500{SEEN}")),
         (
             begun(expired, false),
-            format!("030005{SEEN}{EXPIRES}00{SEEN}"),
+            format!("030006{SEEN}{EXPIRES}00{SEEN}"),
         ),
-        (begun(too_many, false), format!("030006dc0b00{SEEN}")),
+        (begun(too_many, false), format!("030007dc0b00{SEEN}")),
         (Answer::Settled(Settled::Recorded), "030100".to_owned()),
         (Answer::Settled(Settled::Fenced), "030101".to_owned()),
         (Answer::Again, "0302".to_owned()),
-        (Answer::Peeked(None), "030300".to_owned()),
-        (
-            Answer::Peeked(Some(unknown)),
-            format!("03030104{ATTEMPT}{EXPIRES}90bf05"),
-        ),
     ]
 }
 
@@ -387,13 +407,14 @@ fn answers_are_pinned_and_nothing_else_is_read() {
 #[test]
 fn every_variant_has_a_pin() {
     let call = |call: &Call| match call {
-        Call::Begin(_) => 0,
+        Call::Begin(begin) => u32::from(begin.fingerprint.is_none()),
+        Call::Peek(_) => 2,
         Call::Settle(settle) => match settle.ending {
-            Ending::Store { .. } => 1,
-            Ending::Release => 2,
-            Ending::Hold => 3,
+            Ending::Store { .. } => 3,
+            Ending::Release => 4,
+            Ending::Hold { fingerprint: None } => 5,
+            Ending::Hold { .. } => 6,
         },
-        Call::Peek(_) => 4,
     };
     let answer = |answer: &Answer| match answer {
         Answer::Begun { begun, .. } => match begun {
@@ -403,20 +424,19 @@ fn every_variant_has_a_pin() {
             Begun::Mismatch { record: None, .. } => 3,
             Begun::Mismatch { .. } => 4,
             Begun::Unknown { .. } => 5,
-            Begun::Expired { .. } => 6,
-            Begun::TooManyKeys { .. } => 7,
+            Begun::BodyNeeded => 6,
+            Begun::Expired { .. } => 7,
+            Begun::TooManyKeys { .. } => 8,
         },
-        Answer::Settled(Settled::Recorded) => 8,
-        Answer::Settled(Settled::Fenced) => 9,
-        Answer::Again => 10,
-        Answer::Peeked(None) => 11,
-        Answer::Peeked(Some(_)) => 12,
+        Answer::Settled(Settled::Recorded) => 9,
+        Answer::Settled(Settled::Fenced) => 10,
+        Answer::Again => 11,
     };
     let called: Vec<u32> = calls().iter().map(|(message, _)| call(message)).collect();
-    assert_eq!(called, [0, 4, 1, 2, 3]);
+    assert_eq!(called, [0, 1, 2, 3, 4, 5, 6]);
     let answered: Vec<u32> = answers()
         .iter()
         .map(|(message, _)| answer(message))
         .collect();
-    assert_eq!(answered, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    assert_eq!(answered, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
 }

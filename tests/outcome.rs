@@ -126,6 +126,16 @@ fn rule_7_3_an_exchange_without_a_whole_answer_has_a_row_of_its_own() {
 }
 
 #[test]
+fn rule_7_7_a_request_without_its_end_may_be_sent_again_unless_the_contract_says_otherwise() {
+    let outcome = |more: &str| Happened::UploadCut.outcome(&table(more));
+    assert_eq!(outcome(""), Release);
+    assert_eq!(outcome("[routes.outcome]\nupload_cut = \"hold\""), Hold);
+    // It is neither what never began nor what was sent whole.
+    let others = "[routes.outcome]\nnot_sent = \"hold\"\nno_answer = \"hold\"";
+    assert_eq!(outcome(others), Release);
+}
+
+#[test]
 fn edge_206_rule_7_1_a_status_that_no_client_can_be_given_is_no_answer() {
     for status in [0, 99, 100, 101, 103, 199, 600, 999, u16::MAX] {
         for server in ["cloudflare", "nginx"] {

@@ -59,7 +59,8 @@ fn the_smallest_policy_has_every_default() {
         (policy.responses.kv, policy.responses.inline_limit),
         (KvMode::Always, 256 * 1024)
     );
-    assert_eq!(policy.limits.request_body, 8 * 1024 * 1024);
+    assert_eq!(policy.limits.request_body, 100 * 1024 * 1024);
+    assert_eq!(policy.limits.buffered_body, 1024 * 1024);
     assert_eq!(policy.limits.new_keys_per_minute, 9_000);
     let [route] = policy.routes.as_slice() else {
         panic!("one route")
@@ -214,7 +215,7 @@ fn every_value_that_this_version_implements() {
 origin = "HTTPS://API.example.com:8443/base/"
 ledger = { shards = 1024, generation = 2 }
 responses = { kv = "overflow", inline_limit = "64 KiB" }
-limits = { request_body = 0x100, new_keys_per_minute = 0 }
+limits = { request_body = "2 GiB", buffered_body = 0x100, new_keys_per_minute = 0 }
 call = { deadline_seconds = 20 }
 
 [[routes]]
@@ -222,14 +223,14 @@ match = "PUT,DELETE /v1/{id}"
 dispatch = "worker"
 deliver = "buffered"
 methods = ["PUT", "DELETE"]
-call = { lease_seconds = 30 }
+call = { lease_seconds = 30, upload_seconds = 7 }
 key = { header = "X-Key", aliases = ["Idempotency-Key"], syntax = "raw", min = 36, max = 64, unit = "bytes", malformed = "refuse" }
 scope = { parts = ["header:X-API-Key", "path", "literal:live"], anonymous = "ignore" }
 fingerprint = { parts = ["query:raw", "header:Api-Version", "body:exact"] }
 mismatch = { status = 409, retry = "never", while_running = "mismatch-first" }
 running = { answer = "refuse", status = 503, retry_after = 60 }
 unknown = { status = 599, lease_over = "hold" }
-outcome = { deadline = "release", no_answer = "release", too_large = "keep-head" }
+outcome = { deadline = "release", upload_cut = "hold", no_answer = "release", too_large = "keep-head" }
 replay = { status = "same", deny = [], marker = { header = "X-Replayed", value = "yes", first = "no" }, request_id = "verbatim" }
 authority = { ask = "none" }
 retention = { seconds = 2592000, from = "completion", after = "new" }
@@ -247,10 +248,12 @@ gateway = { ledger_down = "refuse", key_to_origin = "as-it-came", signals = "on"
         (policy.responses.kv, policy.responses.inline_limit),
         (KvMode::Overflow, 65_536)
     );
-    assert_eq!(policy.limits.request_body, 256);
+    assert_eq!(policy.limits.request_body, 2 * 1024 * 1024 * 1024);
+    assert_eq!(policy.limits.buffered_body, 256);
     assert_eq!(policy.limits.new_keys_per_minute, 0);
     let route = policy.route("DELETE", "/v1/7").unwrap();
     assert_eq!((route.deadline_ms, route.lease_ms), (20_000, 30_000));
+    assert_eq!(route.upload_ms, 7_000);
     let rules = route.contract.as_ref().unwrap();
     assert_eq!(
         (rules.key.header.as_str(), rules.key.min, rules.key.max),

@@ -7,7 +7,7 @@ use crate::world::{Row, name, time};
 use reprise::protocol::claim::{
     Begin, Begun, Claim, ClaimId, Ending, ScopeId, Settle, Settled, begin, peek, settle,
 };
-use reprise::protocol::fingerprint::Fingerprint;
+use reprise::protocol::fingerprint::{Fingerprint, HeadFingerprint};
 use reprise::protocol::time::Time;
 use stateright::{Model, Property};
 
@@ -257,9 +257,12 @@ impl Two {
             Ends::Store => Ending::Store {
                 record: vec![u8::try_from(n).unwrap_or_default()],
                 expires_at: time(RETENTION),
+                fingerprint: fingerprint(),
             },
             Ends::Release => Ending::Release,
-            Ends::Hold => Ending::Hold,
+            Ends::Hold => Ending::Hold {
+                fingerprint: Some(fingerprint()),
+            },
         };
         let own = self.workers[n].own;
         let there = self.claim(own).is_some();
@@ -287,11 +290,16 @@ impl Two {
     }
 }
 
+fn fingerprint() -> Fingerprint {
+    Fingerprint::from_bytes([0; 32])
+}
+
 fn event(n: usize) -> Begin {
     Begin {
         claim: ClaimId::new([0; 32]),
         attempt: name(u8::try_from(n).unwrap_or_default()),
-        fingerprint: Fingerprint::from_bytes([0; 32]),
+        head: HeadFingerprint::from_bytes([0; 32]),
+        fingerprint: Some(fingerprint()),
         lease_ms: LEASE.into(),
         retention_ms: RETENTION.into(),
         scope: ScopeId::new([0; 16]),

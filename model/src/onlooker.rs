@@ -25,6 +25,8 @@ pub struct Onlooker {
 pub struct Window {
     /// What the first request asked for.
     pub print: u8,
+    /// Whether its body was on its way, and nobody has said since what it was.
+    pub pending: bool,
     /// Who has the permit.
     pub owner: u8,
     /// Until when the owner may be presumed alive.
@@ -96,7 +98,8 @@ impl Onlooker {
             (Told::Running, Some(window)) => {
                 let alive = now < window.lease;
                 self.note(window.owner == attempt && alive, Breach::WaitsForItself);
-                let differs = window.print != request.print;
+                let unread = window.pending || request.upload;
+                let differs = window.print != request.print && !unread;
                 self.note(
                     differs && !(setting.running_first && alive),
                     Breach::MismatchHidden,
@@ -124,6 +127,7 @@ impl Onlooker {
         );
         let opened = Window {
             print: request.print,
+            pending: request.upload,
             owner: attempt,
             lease: now + LEASE,
             until: now + RETENTION,
@@ -143,7 +147,7 @@ impl Onlooker {
             // The reply to this very attempt was lost.
         } else if !alive
             && setting.lease_over == LeaseOver::RunAgain
-            && window.print == request.print
+            && (window.print == request.print || window.pending)
         {
             let until = window.until.max(opened.lease);
             if setting.strict && window.owner != attempt {
@@ -172,6 +176,7 @@ impl Onlooker {
         match (ending, &mut open) {
             (Ends::Store(record), Some(window)) if window.stored.is_none() => {
                 window.stored = Some(record);
+                window.pending = false;
                 window.until = record.expires;
             }
             (Ends::Release, Some(window)) if window.stored.is_none() => {

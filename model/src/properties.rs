@@ -7,8 +7,9 @@ use crate::onlooker::Breach;
 use crate::setting::{Deadline, LEASE, LeaseOver, RETENTION, Setting};
 use crate::step::{begin_of, settle_of};
 use crate::world::{By, number};
-use crate::world::{Mail, Phase, Record, Request, Told, World, time};
+use crate::world::{Mail, Phase, Record, Request, Told, World, print_of, time};
 use reprise::protocol::claim::{Begun, Claim, State, Write};
+use reprise::protocol::fingerprint::Print;
 use stateright::Property;
 
 type Of = Property<Setting>;
@@ -253,6 +254,24 @@ fn reached(setting: &Setting) -> Vec<Of> {
         setting.refuse > 0,
         Property::sometimes("reached: a refused key", expired),
     );
+    let uploads = setting
+        .asks
+        .iter()
+        .any(|asks| asks.iter().any(|ask| ask.upload));
+    let body_needed =
+        |s: &Setting, w: &World| would_be_told(s, w, |told| *told == Told::BodyNeeded);
+    add(
+        uploads,
+        Property::sometimes("reached: a body to be compared", body_needed),
+    );
+    add(
+        uploads,
+        Property::sometimes("reached: an outcome of an unread body", |_, w| {
+            rows(w).any(|claim| {
+                claim.state == State::Unknown && matches!(claim.print, Print::Pending(_))
+            })
+        }),
+    );
     let differs = setting
         .asks
         .iter()
@@ -306,7 +325,7 @@ fn adopted(setting: &Setting, world: &World) -> bool {
             let claim = world.claim_of(&setting.rules, attempt);
             let row = world.rows[claim].as_ref().map(|row| &row.0);
             let (write, _) =
-                (setting.rules.settle)(row, settle_of(claim, attempt, ending), time(world.now));
+                (setting.rules.settle)(row, settle_of(claim, attempt, 0, ending), time(world.now));
             matches!(write, Write::Complete { .. })
         }
         _ => false,
@@ -343,9 +362,10 @@ fn rows(world: &World) -> impl Iterator<Item = &Claim> {
 fn probe(setting: &Setting, world: &World, ticks: u8) -> impl Iterator<Item = Begun> {
     const NEW: u8 = 200;
     rows(world).map(move |claim| {
-        let print = claim.fingerprint.as_bytes()[0];
+        // Beside a body that nobody has read, any body is the same.
         let request = Request {
-            print,
+            print: print_of(&claim.print),
+            upload: false,
             ..world.requests[0].clone()
         };
         (setting.rules.begin)(

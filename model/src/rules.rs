@@ -13,12 +13,14 @@ pub struct Rules {
     pub settle: fn(Option<&Claim>, Settle, Time) -> (Write, Settled),
     /// What the shard answers to a `begin` that has waited.
     pub look: fn(Option<&Claim>, &Begin, Time) -> Option<Begun>,
+    /// What the shard says of a claim to a request whose body was read to be compared (rule 5.26).
+    pub peek: fn(Option<&Claim>, &Begin, Time) -> Option<Begun>,
     /// What a waiter that gives up does to the row (rule 5.19: nothing).
     pub leave: fn(Option<&Claim>) -> Write,
     /// Which claim a caller's key is (rule 3.3): the number of a row.
     pub claim_of: fn(scope: u8) -> usize,
-    /// What KV has for the claim of `attempt` (rule 8.4): the record of that very attempt.
-    pub find: fn(&World, attempt: u8) -> Option<Record>,
+    /// What KV has for the claim of `attempt` (rules 8.4, 8.15): the record of that very attempt, if it is of this request.
+    pub find: fn(&World, attempt: u8, print: u8) -> Option<Record>,
     /// In how many turns of the event loop `begin` reads and writes (§5: one).
     pub turns: Turns,
     /// When the client gets its answer (rule 9.1: once it is settled).
@@ -48,9 +50,13 @@ pub const REAL: Rules = Rules {
     begin: claim::begin,
     settle: claim::settle,
     look: claim::look,
+    peek: claim::peek,
     leave: |_| Write::Keep,
     claim_of: |scope| scope as usize,
-    find: |world, attempt| world.request(attempt).kv,
+    find: |world, attempt, print| {
+        let record = world.request(attempt).kv;
+        record.filter(|record| record.print == print)
+    },
     turns: Turns::One,
     show: Show::AfterSettle,
 };

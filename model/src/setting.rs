@@ -46,8 +46,10 @@ pub struct Setting {
 pub struct Ask {
     /// Who asks. All use the same key, so a scope is a claim.
     pub scope: u8,
-    /// What for: the fingerprint.
+    /// What for: the fingerprint. All heads are alike: what differs is in the body.
     pub print: u8,
+    /// Whether the body is so large that it is on its way when `begin` is called (rule 4.22).
+    pub upload: bool,
 }
 
 /// Axis I3.

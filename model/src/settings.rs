@@ -4,7 +4,18 @@ use crate::rules::REAL;
 use crate::setting::{Ask, Deadline, LeaseOver, RetentionFrom, Setting};
 
 const fn ask(scope: u8, print: u8) -> Ask {
-    Ask { scope, print }
+    Ask {
+        scope,
+        print,
+        upload: false,
+    }
+}
+
+const fn upload(print: u8) -> Ask {
+    Ask {
+        upload: true,
+        ..ask(0, print)
+    }
 }
 
 const THREE: &[&[Ask]] = &[&[ask(0, 0); 3]];
@@ -14,6 +25,12 @@ const TWO_PRINTS: &[&[Ask]] = &[
     &[ask(0, 0), ask(0, 0), ask(0, 1)],
     &[ask(0, 0), ask(0, 1), ask(0, 0)],
     &[ask(0, 0), ask(0, 1), ask(0, 1)],
+];
+/// One of three uploads differs from the others in its body; or one of the three is no upload.
+const UPLOADS: &[&[Ask]] = &[
+    &[upload(0), upload(0), upload(1)],
+    &[upload(0), upload(1), ask(0, 0)],
+    &[ask(0, 0), upload(0), upload(1)],
 ];
 /// One of three requests is of another caller.
 const TWO_CALLERS: &[&[Ask]] = &[
@@ -156,4 +173,25 @@ pub const STALLED_AND_RUN_AGAIN: Setting = Setting {
     name: "stalled owners, run-again",
     lease_over: LeaseOver::RunAgain,
     ..STALLED
+};
+
+/// Bodies that are on their way when their claims are made, and bodies that may never end.
+pub const UPLOAD: Setting = Setting {
+    name: "uploads",
+    asks: UPLOADS,
+    ..HOLD
+};
+
+/// Uploads whose answer may lie in KV.
+pub const UPLOAD_AND_ADOPTION: Setting = Setting {
+    name: "uploads and adoption",
+    kv: true,
+    ..UPLOAD
+};
+
+/// Uploads that are passed on.
+pub const UPLOAD_AND_RUN_AGAIN: Setting = Setting {
+    name: "uploads, run-again",
+    lease_over: LeaseOver::RunAgain,
+    ..UPLOAD
 };

@@ -25,6 +25,10 @@ pub enum Action {
     Dispatch(u8),
     /// The call to the origin ends.
     Answer(u8, Happened),
+    /// The Worker has read a body that is not sent on.
+    Read(u8),
+    /// It asks the shard what is known, and is told.
+    Compare(u8),
     /// The Worker finds the record of the attempt whose outcome is unknown in KV. KV is slow: it may be there and not be found.
     Find(u8),
     /// The Worker crashes, or gives up, or has got an answer that leaves nothing to do.
@@ -48,6 +52,8 @@ pub enum Happened {
     Release,
     /// No answer, or none in time.
     Hold,
+    /// The same, of an upload that never ended.
+    HoldUnread,
 }
 
 /// What became of a put into KV.
@@ -109,6 +115,8 @@ impl Model for Setting {
             Action::End(number) => next.end(number),
             Action::Dispatch(number) => next.dispatch(self, number),
             Action::Answer(number, happened) => next.answer(self, number, happened),
+            Action::Read(number) => next.read(number),
+            Action::Compare(number) => next.compare(self, number),
             Action::Find(number) => next.find(self, number),
             Action::Restart => next.restart(),
             Action::Order(attempt) => next.send_settle(By::Operator, attempt, Ends::Release),
@@ -146,9 +154,12 @@ impl Setting {
                 );
             }
             Phase::Call { .. } => self.of_origin(world, number, actions),
+            Phase::Unread => actions.push(Action::Read(number)),
+            Phase::Read => actions.push(Action::Compare(number)),
             Phase::Unknown { attempt } => {
                 actions.push(Action::Lose(number));
-                actions.extend((self.rules.find)(world, attempt).map(|_| Action::Find(number)));
+                let found = (self.rules.find)(world, attempt, request.print);
+                actions.extend(found.map(|_| Action::Find(number)));
             }
         }
         actions.push(Action::End(number));
@@ -156,6 +167,8 @@ impl Setting {
 
     fn of_origin(&self, world: &World, number: u8, actions: &mut Vec<Action>) {
         let mut ends = vec![Happened::Hold];
+        // What has no fingerprint is never stored; released it is as anything else.
+        ends.extend(world.request(number).upload.then_some(Happened::HoldUnread));
         if world.in_time(self, number) {
             ends.push(Happened::Release);
             let puts: &[Put] = if self.kv {

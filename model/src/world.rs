@@ -4,6 +4,7 @@ use crate::onlooker::Onlooker;
 use crate::rules::Rules;
 use crate::setting::Ask;
 use reprise::protocol::claim::{AttemptId, Begun, Claim, State, Write};
+use reprise::protocol::fingerprint::Print;
 use reprise::protocol::time::Time;
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
@@ -35,7 +36,7 @@ pub struct Row(pub Claim);
 impl Hash for Row {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         let Claim {
-            fingerprint,
+            print,
             sketch: _,
             attempt,
             state,
@@ -44,7 +45,7 @@ impl Hash for Row {
             expires_at,
             refuse_ms,
         } = &self.0;
-        (fingerprint.as_bytes()[0], attempt.as_bytes()[0], refuse_ms).hash(hasher);
+        (print_of(print), attempt.as_bytes()[0], refuse_ms).hash(hasher);
         for time in [first_seen, lease_until, expires_at] {
             time.millis().hash(hasher);
         }
@@ -63,11 +64,20 @@ impl Row {
             (Write::Keep, row) => row,
             (Write::Put(claim), _) => Some(Self(claim)),
             (Write::Remove, _) | (_, None) => None,
-            (Write::MarkUnknown, Some(Self(claim))) => Some(Self(Claim {
+            (Write::MarkUnknown { fingerprint }, Some(Self(claim))) => Some(Self(Claim {
+                print: fingerprint.map_or(claim.print, Print::Whole),
                 state: State::Unknown,
                 ..claim
             })),
-            (Write::Complete { record, expires_at }, Some(Self(claim))) => Some(Self(Claim {
+            (
+                Write::Complete {
+                    record,
+                    expires_at,
+                    fingerprint,
+                },
+                Some(Self(claim)),
+            ) => Some(Self(Claim {
+                print: Print::Whole(fingerprint),
                 state: State::Done(record),
                 expires_at,
                 ..claim
@@ -88,6 +98,8 @@ pub struct Request {
     pub scope: u8,
     /// What for.
     pub print: u8,
+    /// Whether its body is on its way when it calls `begin`.
+    pub upload: bool,
     /// How far the Worker has come.
     pub phase: Phase,
     /// When it sent the `begin` that counts for its deadline.
@@ -122,6 +134,10 @@ pub enum Phase {
         /// Since when.
         since: u8,
     },
+    /// It is told that there is a claim, and has to read its body to be told more.
+    Unread,
+    /// It has read its body, and looks at what is known.
+    Read,
     /// It is told that the outcome of an attempt is unknown, and may look into KV.
     Unknown {
         /// Which attempt.
@@ -146,6 +162,8 @@ pub enum Told {
         /// Which attempt.
         attempt: u8,
     },
+    /// Read the body first.
+    BodyNeeded,
     /// Another attempt runs.
     Running,
     /// The key belongs to another request.
@@ -165,6 +183,7 @@ impl Told {
             Begun::Unknown { attempt, .. } => Self::Unknown {
                 attempt: number(*attempt),
             },
+            Begun::BodyNeeded => Self::BodyNeeded,
             Begun::Running { .. } => Self::Running,
             Begun::Mismatch { .. } => Self::Mismatch,
             Begun::Expired { .. } => Self::Expired,
@@ -255,6 +274,8 @@ pub enum Ends {
     Release,
     /// Nobody knows.
     Hold,
+    /// Nobody knows, and the body never ended.
+    HoldUnread,
 }
 
 impl World {
@@ -263,6 +284,7 @@ impl World {
         let request = |ask: &Ask| Request {
             scope: ask.scope,
             print: ask.print,
+            upload: ask.upload,
             phase: Phase::Absent,
             asked_at: 0,
             patience: 0,
@@ -291,6 +313,14 @@ impl World {
     /// Which row is about the request of `attempt`.
     pub fn claim_of(&self, rules: &Rules, attempt: u8) -> usize {
         (rules.claim_of)(self.request(attempt).scope)
+    }
+}
+
+/// What a row holds of its request, in one byte each: 255 while its body is on its way.
+pub fn print_of(print: &Print) -> u8 {
+    match print {
+        Print::Whole(fingerprint) => fingerprint.as_bytes()[0],
+        Print::Pending(_) => u8::MAX,
     }
 }
 

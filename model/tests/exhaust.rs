@@ -40,6 +40,9 @@ exhaust! {
     mismatch: MISMATCH;
     running_first: RUNNING_FIRST;
     two_callers: CALLERS;
+    upload: UPLOAD;
+    upload_and_adoption: UPLOAD_AND_ADOPTION;
+    upload_and_run_again: UPLOAD_AND_RUN_AGAIN;
     refuse: REFUSE;
     completion: COMPLETION;
     stalled: STALLED;

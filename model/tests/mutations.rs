@@ -4,13 +4,14 @@
 use reprise::protocol::claim::{
     Begin, Begun, Claim, Ending, Settle, Settled, State, Write, begin, look, settle,
 };
+use reprise::protocol::fingerprint::{Fingerprint, Print};
 use reprise::protocol::time::Time;
 use reprise_model::check::shortest;
 use reprise_model::properties::*;
 use reprise_model::rules::{REAL, Rules, Show, Turns};
 use reprise_model::setting::Setting;
 use reprise_model::settings::*;
-use reprise_model::world::{Record, number};
+use reprise_model::world::{Record, World, number};
 use stateright::{Expectation, Model};
 
 /// Each of `expected` is broken; prints in how many steps.
@@ -60,6 +61,8 @@ mutations! {
     edge_239_a_lock_without_a_lease_outlives_its_worker: HOLD, Rules { begin: without_lease, ..REAL } => [RUNNING_ENDS];
     another_fingerprint_is_replayed: MISMATCH, Rules { begin: without_fingerprint, ..REAL } => [NO_FOREIGN_REPLAY];
     another_caller_is_replayed: CALLERS, Rules { claim_of: |_| 0, ..REAL } => [NO_FOREIGN_REPLAY];
+    an_upload_is_answered_before_its_body_is_read: UPLOAD, Rules { begin: unread, ..REAL } => [NO_FOREIGN_REPLAY];
+    an_upload_adopts_what_it_is_not_compared_with: UPLOAD_AND_ADOPTION, Rules { find: uncompared, ..REAL } => [NO_FOREIGN_REPLAY];
     the_answer_is_shown_before_settle: HOLD, Rules { show: Show::BeforeSettle, ..REAL } => [SHOWN_ONCE_RECORDED];
     any_record_of_the_key_is_adopted: ADOPTION_AND_OPERATOR, Rules { find: any_record, ..REAL } => [DONE_IS_OF_ITS_OWNER];
     an_operator_releases_the_key_and_not_the_attempt: OPERATOR, Rules { settle: release_by_key, ..REAL } =>
@@ -131,10 +134,18 @@ fn running_before_mismatch(row: Option<&Claim>, event: &Begin, now: Time) -> (Wr
 
 fn torn(row: Option<&Claim>, event: Settle, now: Time) -> (Write, Settled) {
     match settle(row, event, now) {
-        (Write::Complete { expires_at, .. }, settled) => (
+        (
+            Write::Complete {
+                expires_at,
+                fingerprint,
+                ..
+            },
+            settled,
+        ) => (
             Write::Complete {
                 record: Vec::new(),
                 expires_at,
+                fingerprint,
             },
             settled,
         ),
@@ -150,15 +161,26 @@ fn torn_is_running(row: Option<&Claim>, event: &Begin, now: Time) -> (Write, Beg
 }
 
 fn without_fingerprint(row: Option<&Claim>, event: &Begin, now: Time) -> (Write, Begun) {
-    let fingerprint = row.map_or(event.fingerprint, |claim| claim.fingerprint);
-    begin(
-        row,
-        &Begin {
-            fingerprint,
-            ..event.clone()
-        },
-        now,
-    )
+    begin(row, &as_if_of(row, event), now)
+}
+
+/// The event, as if it asked for what the row is about.
+fn as_if_of(row: Option<&Claim>, event: &Begin) -> Begin {
+    let fingerprint = match row.map(|claim| claim.print) {
+        Some(Print::Whole(fingerprint)) => Some(fingerprint),
+        Some(Print::Pending(_)) | None => event.fingerprint,
+    };
+    Begin {
+        fingerprint,
+        ..event.clone()
+    }
+}
+
+fn unread(row: Option<&Claim>, event: &Begin, now: Time) -> (Write, Begun) {
+    match begin(row, event, now) {
+        (_, Begun::BodyNeeded) => begin(row, &as_if_of(row, event), now),
+        other => other,
+    }
 }
 
 fn done_is_leased(row: Option<&Claim>, event: &Begin, now: Time) -> (Write, Begun) {
@@ -211,7 +233,7 @@ fn without_owner(row: Option<&Claim>, event: Settle, now: Time) -> (Write, Settl
 fn release_by_key(row: Option<&Claim>, event: Settle, now: Time) -> (Write, Settled) {
     match event.ending {
         Ending::Release => without_owner(row, event, now),
-        Ending::Store { .. } | Ending::Hold => settle(row, event, now),
+        Ending::Store { .. } | Ending::Hold { .. } => settle(row, event, now),
     }
 }
 
@@ -233,9 +255,10 @@ fn hold_stores(row: Option<&Claim>, event: Settle, now: Time) -> (Write, Settled
         body: true,
     };
     let ending = match event.ending {
-        Ending::Hold => Ending::Store {
+        Ending::Hold { .. } => Ending::Store {
             record: record.encode(),
             expires_at,
+            fingerprint: Fingerprint::from_bytes([0; 32]),
         },
         other => other,
     };
@@ -243,6 +266,11 @@ fn hold_stores(row: Option<&Claim>, event: Settle, now: Time) -> (Write, Settled
 }
 
 /// What KV has under the key, whosever it is.
-fn any_record(world: &reprise_model::world::World, _attempt: u8) -> Option<Record> {
+fn any_record(world: &World, _attempt: u8, _print: u8) -> Option<Record> {
     world.requests.iter().find_map(|request| request.kv)
+}
+
+/// What KV has of the attempt, whatever it asked for.
+fn uncompared(world: &World, attempt: u8, _print: u8) -> Option<Record> {
+    world.request(attempt).kv
 }

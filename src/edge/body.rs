@@ -2,6 +2,8 @@
 //!
 //! `worker`'s own stream turns an aborted body into a clean end, so bodies are read here: a read that fails must be seen.
 
+use super::upload::Upload;
+use crate::protocol::request::Body;
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -12,6 +14,32 @@ use web_sys::{ReadableStream, ReadableStreamDefaultReader};
 pub struct Chunks {
     chunks: Vec<Uint8Array>,
     length: usize,
+}
+
+/// The body of a guarded request.
+pub enum Incoming {
+    /// All of it.
+    Whole(Body),
+    /// More than is held: it is still on its way.
+    Upload(Box<Upload>),
+}
+
+impl Incoming {
+    /// The body, where all of it is here.
+    pub fn whole(&self) -> Option<&Body> {
+        match self {
+            Self::Whole(body) => Some(body),
+            Self::Upload(_) => None,
+        }
+    }
+
+    /// Whether nothing of it has been read and let go of.
+    pub fn can_be_sent(&self) -> bool {
+        match self {
+            Self::Whole(_) => true,
+            Self::Upload(upload) => upload.is_untouched(),
+        }
+    }
 }
 
 /// How reading ended.
@@ -39,7 +67,7 @@ pub async fn read(stream: Option<ReadableStream>, limit: usize) -> Read {
     loop {
         match JsFuture::from(reader.read()).await {
             Err(_) => return Read::Broken,
-            Ok(result) => match chunk(&result) {
+            Ok(result) => match next(&result) {
                 None => return Read::Whole(chunks),
                 Some(chunk) => chunks.push(chunk),
             },
@@ -51,7 +79,7 @@ pub async fn read(stream: Option<ReadableStream>, limit: usize) -> Read {
 }
 
 /// The bytes of `{ value, done }`; `None` at the end.
-fn chunk(result: &JsValue) -> Option<Uint8Array> {
+pub fn next(result: &JsValue) -> Option<Uint8Array> {
     Reflect::get(result, &"value".into())
         .ok()?
         .dyn_into::<Uint8Array>()

@@ -1,13 +1,15 @@
 //! Where a request comes in: the decision from its head, the body, and the work that goes on without the client.
 
-use super::body::{self, Read};
+use super::body::Incoming;
 use super::log::Line;
+use super::receive::{receive, receive_whole};
 use super::settings::{self, Settings};
 use super::work::{Place, Work};
 use super::{clock, convert, health, pass};
 use crate::protocol::claim::AttemptId;
 use crate::protocol::decision::{self, Decision, Guarded, Open};
 use crate::protocol::exchange::Exchange;
+use crate::protocol::policy::Limits;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::request::{Body, Inbound};
 use futures_channel::oneshot;
@@ -84,7 +86,7 @@ struct Arrival<'a> {
 impl Arrival<'_> {
     /// The decision takes the body (rule 2.15).
     async fn open(self, request: Inbound, open: Open<'static>) -> Result<Response, JsValue> {
-        match self.read_body(&request).await {
+        match receive_whole(self.raw, &request, self.limits()).await {
             Ok(body) => {
                 let decided = open.decide(&request, &body, clock::now());
                 self.decided(decided, request, Some(body)).await
@@ -134,8 +136,12 @@ impl Arrival<'_> {
     ) -> Result<Response, JsValue> {
         let attempt = AttemptId::new(clock::random());
         let body = match body {
-            Some(body) => Ok(body),
-            None => self.read_body(&request).await,
+            Some(body) => Ok(Incoming::Whole(body)),
+            None if guarded.route.needs_whole_body() => {
+                let body = receive_whole(self.raw, &request, self.limits()).await;
+                body.map(Incoming::Whole)
+            }
+            None => receive(self.raw, &request, self.limits()).await,
         };
         let exchange = self.exchange.about(guarded.key.clone());
         let body = match body {
@@ -165,9 +171,8 @@ impl Arrival<'_> {
             .unwrap_or_else(|_| Err("the work ended without an answer".into()))
     }
 
-    /// The whole body, before anything is claimed (rules 4.11 and 4.12).
-    async fn read_body(&self, request: &Inbound) -> Result<Body, Refusal> {
-        read_body(self.raw, request, self.settings.policy.limits.request_body).await
+    fn limits(&self) -> &'static Limits {
+        &self.settings.policy.limits
     }
 }
 
@@ -176,47 +181,6 @@ fn passed(answer: Result<Response, JsValue>, exchange: &Exchange) -> Result<Resp
         worker::console_error!("pass-failed: {error:?}");
         convert::refusal(&pass_failed(), None, exchange)
     })
-}
-
-async fn read_body(raw: &Request, request: &Inbound, limit: usize) -> Result<Body, Refusal> {
-    let announced = request
-        .headers
-        .get("content-length")
-        .and_then(|l| l.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
-        return Err(too_large(limit));
-    }
-    let stream = raw.body();
-    if stream.is_none() && announced.is_none() && !request.headers.has("transfer-encoding") {
-        return Ok(Body::Absent);
-    }
-    match body::read(stream, limit).await {
-        Read::Whole(chunks) if announced.is_some_and(|length| chunks.len() < length) => {
-            Err(truncated())
-        }
-        Read::Whole(chunks) => Ok(Body::Bytes(chunks.into_vec())),
-        Read::TooLong(_, reader) => {
-            let _ = reader.cancel();
-            Err(too_large(limit))
-        }
-        Read::Broken => Err(truncated()),
-    }
-}
-
-fn too_large(limit: usize) -> Refusal {
-    Refusal::new(
-        Code::BodyTooLarge,
-        format!(
-            "A guarded request may have a body of at most {limit} bytes (`limits.request_body` of the policy)."
-        ),
-    )
-}
-
-fn truncated() -> Refusal {
-    Refusal::new(
-        Code::BodyTruncated,
-        "The body ended before its announced length. Nothing was claimed. Send the whole request again with the same key.",
-    )
 }
 
 fn pass_failed() -> Refusal {

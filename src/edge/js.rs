@@ -1,6 +1,7 @@
 //! What `worker` and `web-sys` do not bind, or bind with a copy through Wasm memory.
 
 use js_sys::{Promise, Uint8Array};
+use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
@@ -65,6 +66,30 @@ extern "C" {
 
     #[wasm_bindgen(constructor, catch)]
     pub fn new(length: f64) -> Result<FixedLengthStream, JsValue>;
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// A stream that only hashes what is written into it.
+    pub type DigestStream;
+
+    #[wasm_bindgen(constructor, catch, js_namespace = crypto)]
+    pub fn new(algorithm: &str) -> Result<DigestStream, JsValue>;
+
+    /// The digest, once the stream is closed.
+    #[wasm_bindgen(method, getter)]
+    pub fn digest(this: &DigestStream) -> Promise;
+}
+
+/// A pipe for bytes; for exactly `length` of them, where that is known: then its reader sees when they are not all there.
+///
+/// # Errors
+/// What the runtime throws when it makes none.
+pub fn pipe(length: Option<u64>) -> Result<Pipe, JsValue> {
+    Ok(match length {
+        Some(length) => FixedLengthStream::new(length as f64)?.unchecked_into(),
+        None => IdentityTransformStream::new()?.unchecked_into(),
+    })
 }
 
 /// The property `name` of a thrown error, as the platform marks errors (`retryable`, `overloaded`).

@@ -11,7 +11,7 @@ use super::waiting::Waiters;
 use crate::protocol::claim::{
     self, AttemptId, Begin, Begun, Claim, ClaimId, Settle, Settled, State as ClaimState, Write,
 };
-use crate::protocol::fingerprint::Fingerprint;
+use crate::protocol::fingerprint::{Fingerprint, Print};
 use crate::protocol::new_keys::NewKeys;
 use crate::protocol::time::Time;
 use crate::protocol::wire::{self, Answer, Call};
@@ -42,7 +42,7 @@ const ADDED: [(&str, &str); 2] = [
 ];
 
 /// `settle` names its attempt, and no request.
-const NO_FINGERPRINT: Fingerprint = Fingerprint::from_bytes([0; 32]);
+const NO_REQUEST: Print = Print::Whole(Fingerprint::from_bytes([0; 32]));
 
 const RUNNING: i64 = 1;
 const DONE: i64 = 2;
@@ -92,10 +92,7 @@ impl DurableObject for Ledger {
         let answer = match call {
             Call::Begin(event) => self.begin_or_wait(&event).await?,
             Call::Settle(event) => Answer::Settled(self.settle(event, clock::now())?),
-            Call::Peek(event) => {
-                let row = self.read(event.claim, event.fingerprint)?;
-                Answer::Peeked(claim::peek(row.as_ref(), &event, clock::now()))
-            }
+            Call::Peek(event) => self.peek_or_wait(&event).await?,
         };
         self.set_alarm_once().await?;
         Response::from_bytes(wire::encode(&answer).map_err(refuse)?)
@@ -134,11 +131,34 @@ impl Ledger {
     /// `begin`; and where another attempt runs, once more when it has ended, or at the end of the wait.
     async fn begin_or_wait(&self, event: &Begin) -> Result<Answer> {
         let at = clock::now();
+        let begun = Some(self.begin(event, at)?);
+        self.told(event, at, begun, claim::look).await
+    }
+
+    /// As [`Self::begin_or_wait`], without beginning anything.
+    async fn peek_or_wait(&self, event: &Begin) -> Result<Answer> {
+        let at = clock::now();
+        let begun = claim::peek(
+            self.read(event.claim, claim::print(event))?.as_ref(),
+            event,
+            at,
+        );
+        self.told(event, at, begun, claim::peek).await
+    }
+
+    /// The answer to a call that came in `at`; while that is that another attempt runs, and the call waits for it, what `look`
+    /// says then.
+    async fn told(
+        &self,
+        event: &Begin,
+        at: Time,
+        mut begun: Option<Begun>,
+        look: fn(Option<&Claim>, &Begin, Time) -> Option<Begun>,
+    ) -> Result<Answer> {
         let mut now = at;
-        let mut begun = self.begin(event, now)?;
         let give_up = now.plus(event.wait_ms);
         let mut waited = false;
-        while let Begun::Running { lease_until, .. } = begun
+        while let Some(Begun::Running { lease_until, .. }) = begun
             && now < give_up
             && let Some(wait) = self.waiters.join(event, now, give_up.min(lease_until))
         {
@@ -146,13 +166,16 @@ impl Ledger {
             waited = true;
             // From the row as it is now. The settle that woke this call may not be durable yet: the output gate holds this
             // answer back, too, until it is.
-            let row = self.read(event.claim, event.fingerprint)?;
-            match claim::look(row.as_ref(), event, now) {
-                Some(answer) => begun = answer,
-                None => return Ok(Answer::Again),
-            }
+            begun = look(
+                self.read(event.claim, claim::print(event))?.as_ref(),
+                event,
+                now,
+            );
         }
-        Ok(Answer::Begun { begun, waited, at })
+        Ok(match begun {
+            Some(begun) => Answer::Begun { begun, waited, at },
+            None => Answer::Again,
+        })
     }
 }
 
@@ -168,7 +191,7 @@ impl Ledger {
             self.new_keys.borrow_mut().take(event.scope, now);
             return Ok(answer);
         }
-        let row = self.read(event.claim, event.fingerprint)?;
+        let row = self.read(event.claim, claim::print(event))?;
         // What the key's first request has come to is told to everybody, however many keys they have had (rule 5.25).
         if row.as_ref().is_none_or(|row| now >= row.keep_until()) {
             if wait_ms > 0 {
@@ -188,7 +211,7 @@ impl Ledger {
 
     fn settle(&self, event: Settle, now: Time) -> Result<Settled> {
         let (id, attempt) = (event.claim, event.attempt);
-        let row = self.read(id, NO_FINGERPRINT)?;
+        let row = self.read(id, NO_REQUEST)?;
         let (write, answer) = claim::settle(row.as_ref(), event, now);
         self.apply(id, attempt, row.map(|row| row.attempt), write)?;
         Ok(answer)
@@ -220,13 +243,25 @@ impl Ledger {
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 columns(id, &claim),
             ),
-            Write::MarkUnknown => self.sql.exec(
-                "UPDATE claims SET state = 3 WHERE id = ? AND attempt = ? AND state = 1",
-                vec![id_value, owner],
+            Write::MarkUnknown { fingerprint } => self.sql.exec(
+                "UPDATE claims SET state = 3, fingerprint = coalesce(?, fingerprint)
+                 WHERE id = ? AND attempt = ? AND state = 1",
+                vec![fingerprint.map(print_bytes).into(), id_value, owner],
             ),
-            Write::Complete { record, expires_at } => self.sql.exec(
-                "UPDATE claims SET state = 2, record = ?, expires_at = ? WHERE id = ? AND attempt = ? AND state <> 2",
-                vec![record.into(), millis(expires_at), id_value, owner],
+            Write::Complete {
+                record,
+                expires_at,
+                fingerprint,
+            } => self.sql.exec(
+                "UPDATE claims SET state = 2, record = ?, expires_at = ?, fingerprint = ?
+                 WHERE id = ? AND attempt = ? AND state <> 2",
+                vec![
+                    record.into(),
+                    millis(expires_at),
+                    print_bytes(fingerprint).into(),
+                    id_value,
+                    owner,
+                ],
             ),
             Write::Remove => self.sql.exec(
                 "DELETE FROM claims WHERE id = ? AND attempt = ? AND state <> 2",
@@ -238,7 +273,7 @@ impl Ledger {
     }
 
     /// The row of `id`. Whoever asks about a row that cannot be read, learns just that: it counts as one of what is `asked`.
-    fn read(&self, id: ClaimId, asked: Fingerprint) -> Result<Option<Claim>> {
+    fn read(&self, id: ClaimId, asked: Print) -> Result<Option<Claim>> {
         let cursor = self.sql.exec(
             "SELECT fingerprint, attempt, state, first_seen, lease_until, expires_at, record, refuse_ms, sketch
              FROM claims WHERE id = ? LIMIT 1",
@@ -304,7 +339,7 @@ fn columns(id: ClaimId, claim: &Claim) -> Vec<SqlStorageValue> {
     };
     vec![
         id.as_bytes().to_vec().into(),
-        claim.fingerprint.as_bytes().to_vec().into(),
+        claim.print.to_bytes().into(),
         claim.attempt.as_bytes().to_vec().into(),
         state.into(),
         millis(claim.first_seen),
@@ -314,6 +349,10 @@ fn columns(id: ClaimId, claim: &Claim) -> Vec<SqlStorageValue> {
         integer(claim.refuse_ms),
         claim.sketch.clone().into(),
     ]
+}
+
+fn print_bytes(fingerprint: Fingerprint) -> Vec<u8> {
+    Print::Whole(fingerprint).to_bytes()
 }
 
 fn millis(time: Time) -> SqlStorageValue {
@@ -337,10 +376,10 @@ fn time_from(value: &SqlStorageValue) -> Option<Time> {
 
 /// What stands for a row that is damaged, or that a version has written which knows more states: done, with a record that cannot
 /// be read (rule 8.1). It is not absent before its expiry, and nobody's mismatch: the operation may have run.
-fn unreadable(expires_at: Option<Time>, asked: Fingerprint) -> Claim {
+fn unreadable(expires_at: Option<Time>, asked: Print) -> Claim {
     let start = Time::from_millis(0);
     Claim {
-        fingerprint: asked,
+        print: asked,
         sketch: Vec::new(),
         attempt: AttemptId::new([0; 16]),
         state: ClaimState::Done(Vec::new()),
@@ -355,7 +394,7 @@ fn claim_from(row: Vec<SqlStorageValue>) -> Option<Claim> {
     use SqlStorageValue::{Blob, Integer, Null};
     let row: [SqlStorageValue; 9] = row.try_into().ok()?;
     let [
-        Blob(fingerprint),
+        Blob(print),
         Blob(attempt),
         Integer(state),
         first_seen,
@@ -369,7 +408,7 @@ fn claim_from(row: Vec<SqlStorageValue>) -> Option<Claim> {
         return None;
     };
     Some(Claim {
-        fingerprint: Fingerprint::from_bytes(fingerprint.try_into().ok()?),
+        print: Print::from_bytes(&print)?,
         sketch,
         attempt: AttemptId::new(attempt.try_into().ok()?),
         state: match (state, record) {

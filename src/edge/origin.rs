@@ -1,10 +1,11 @@
 //! The one call to the origin (docs/protocol.md §6).
 
-use super::body::{self, Chunks, Read};
+use super::body::{self, Chunks, Incoming, Read};
 use super::convert::Payload;
 use super::log::elapsed;
 use super::rest::{Pump, Rest};
 use super::settings::Settings;
+use super::upload::Upload;
 use super::{clock, convert, js, pass};
 use crate::protocol::contract::KeyToOrigin;
 use crate::protocol::decision::Guarded;
@@ -16,7 +17,10 @@ use crate::protocol::request::{Body, Inbound};
 use crate::protocol::scope;
 use crate::protocol::time::Time;
 use crate::protocol::verdict::{Attempt, Permit};
+use futures_util::future::{Either, select};
 use js_sys::Uint8Array;
+use std::cell::Cell;
+use std::pin::pin;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, Request, RequestInit, RequestRedirect, Response};
@@ -81,7 +85,7 @@ pub async fn dispatch(
     settings: &Settings,
     guarded: &Guarded<'_>,
     request: &Inbound,
-    body: &Body,
+    body: &mut Incoming,
     asked_at: Time,
 ) -> (Attempt, Answer) {
     let attempt = permit.spend();
@@ -93,10 +97,8 @@ pub async fn dispatch(
     }
     // What throws here throws before anything is sent.
     let prepared = AbortController::new().and_then(|abort| {
-        Ok((
-            outbound(settings, guarded, attempt, request, body, &abort)?,
-            abort,
-        ))
+        let outbound = outbound(settings, guarded, attempt, request, body, &abort)?;
+        Ok((outbound, abort))
     });
     let (outbound, abort) = match prepared {
         Ok(prepared) => prepared,
@@ -105,15 +107,61 @@ pub async fn dispatch(
             return (attempt, Answer::None(Happened::NotSent));
         }
     };
-    let deadline_ms = guarded.route.deadline_ms.min(left_ms);
-    let answer = match clock::within(deadline_ms, call(&outbound)).await {
-        Some(answer) => answer,
-        None => {
-            abort.abort();
-            Answer::None(Happened::Deadline)
+    let deadline_ms = guarded.route.deadline_ms;
+    let answer = match body {
+        Incoming::Whole(_) => clock::within(deadline_ms.min(left_ms), call(&outbound)).await,
+        Incoming::Upload(upload) => {
+            let heard = Cell::new(false);
+            let sent = send(upload, &outbound, deadline_ms, &heard);
+            let sent = clock::within(left_ms, sent).await;
+            // The lease is over: whether the origin may have acted is a matter of what it has got, and said.
+            let cut = !upload.is_whole() && !heard.get();
+            sent.or_else(|| cut.then_some(Answer::None(Happened::UploadCut)))
         }
     };
+    let answer = answer.unwrap_or(Answer::None(Happened::Deadline));
+    if let Answer::None(Happened::Deadline | Happened::UploadCut | Happened::BrokenOff) = answer {
+        // Not by closing or aborting the body's own stream: that would end a body in chunks as if it were whole.
+        abort.abort();
+    }
     (attempt, answer)
+}
+
+/// Sends a body on while it comes. The deadline begins with its end.
+///
+/// An origin may begin to answer before: then it has acted, whatever becomes of the body. The runtime gives that answer's own body
+/// only when the request's has ended. `heard` is set as soon as the answer begins.
+async fn send(
+    upload: &mut Upload,
+    outbound: &Request,
+    deadline_ms: u64,
+    heard: &Cell<bool>,
+) -> Answer {
+    let (head, run) = (pin!(head(outbound)), pin!(upload.run()));
+    match select(head, run).await {
+        Either::Right((Ok(()), head)) => {
+            let answer = clock::within(deadline_ms, async {
+                match head.await {
+                    Some(response) => read(&response).await,
+                    None => Answer::None(Happened::NoAnswer),
+                }
+            });
+            answer.await.unwrap_or(Answer::None(Happened::Deadline))
+        }
+        Either::Left((Some(response), run)) => {
+            heard.set(true);
+            match select(run, pin!(read(&response))).await {
+                Either::Left((Ok(()), answer)) => {
+                    let answer = clock::within(deadline_ms, answer).await;
+                    answer.unwrap_or(Answer::None(Happened::Deadline))
+                }
+                Either::Left((Err(_), _)) => Answer::None(Happened::BrokenOff),
+                Either::Right((answer, _)) => answer,
+            }
+        }
+        // Whatever ended the connection, the request had not ended then.
+        Either::Left((None, _)) | Either::Right((Err(_), _)) => Answer::None(Happened::UploadCut),
+    }
 }
 
 fn outbound(
@@ -121,7 +169,7 @@ fn outbound(
     guarded: &Guarded<'_>,
     attempt: Attempt,
     request: &Inbound,
-    body: &Body,
+    body: &mut Incoming,
     abort: &AbortController,
 ) -> Result<Request, JsValue> {
     let mut headers = request.headers.clone();
@@ -138,8 +186,10 @@ fn outbound(
     // Following a 307 would send the operation a second time, to somebody else (rule 6.2).
     init.set_redirect(RequestRedirect::Manual);
     init.set_signal(Some(&abort.signal()));
-    if let Body::Bytes(bytes) = body {
-        init.set_body(&Uint8Array::from(bytes.as_slice()));
+    match body {
+        Incoming::Whole(Body::Absent) => {}
+        Incoming::Whole(Body::Bytes(bytes)) => init.set_body(&Uint8Array::from(bytes.as_slice())),
+        Incoming::Upload(upload) => init.set_body(&upload.forward()?.into()),
     }
     Request::new_with_str_and_init(&pass::origin_url(settings, request), &init)
 }
@@ -168,15 +218,17 @@ pub async fn read(response: &Response) -> Answer {
 }
 
 async fn call(outbound: &Request) -> Answer {
-    // Refused, reset and closed look the same here, so an exception never proves that nothing was sent (rule 7.3).
-    let Ok(promise) = js::fetch(outbound) else {
-        return Answer::None(Happened::NoAnswer);
-    };
-    let Ok(response) = JsFuture::from(promise).await else {
-        return Answer::None(Happened::NoAnswer);
-    };
-    let response: Response = response.unchecked_into();
-    read(&response).await
+    match head(outbound).await {
+        Some(response) => read(&response).await,
+        None => Answer::None(Happened::NoAnswer),
+    }
+}
+
+/// The answer's head; its body is still to come. `None` where there is no answer: refused, reset and closed look the same here, so
+/// that never proves that nothing was sent (rule 7.3).
+async fn head(outbound: &Request) -> Option<Response> {
+    let promise = js::fetch(outbound).ok()?;
+    Some(JsFuture::from(promise).await.ok()?.unchecked_into())
 }
 
 async fn whole(status: u16, headers: Headers, response: &Response) -> Answer {

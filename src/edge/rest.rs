@@ -3,7 +3,7 @@
 use super::body::Chunks;
 use super::js;
 use js_sys::Reflect;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, ReadableStreamDefaultReader, WritableStreamDefaultWriter};
 
@@ -27,10 +27,7 @@ impl Rest {
     /// # Errors
     /// What the runtime throws when it makes no stream.
     pub fn open(self) -> Result<(ReadableStream, Pump), JsValue> {
-        let pipe: js::Pipe = match self.length {
-            Some(length) => js::FixedLengthStream::new(length as f64)?.unchecked_into(),
-            None => js::IdentityTransformStream::new()?.unchecked_into(),
-        };
+        let pipe = js::pipe(self.length)?;
         let out = pipe.writable().get_writer()?;
         Ok((pipe.readable(), Pump { rest: self, out }))
     }

@@ -4,6 +4,7 @@
 //! something, up to 15 minutes (compatibility flag `durable_object_io_tasks_prevent_eviction`). Every call gets an object of
 //! its own, by a unique id: such an id needs no look around the world, and the object stores nothing.
 
+use super::body::Incoming;
 use super::settings::{self, Settings};
 use super::work::{Place, Reply, Work};
 use super::{clock, js};
@@ -102,7 +103,7 @@ fn work(settings: &'static Settings, env: Env, handover: Handover) -> Result<Wor
         Place::Runner,
         request,
         exchange,
-        body,
+        Incoming::Whole(body),
         guarded,
         attempt,
     ))

@@ -63,46 +63,48 @@ impl<'a> Shard<'a> {
         let mut call = Call::Begin(event);
         let mut waited_before = false;
         loop {
-            let at = clock::now();
-            match self.call(&mut call, give_up).await? {
-                Answer::Begun {
-                    begun,
-                    waited,
-                    at: there,
-                } => {
-                    let waited = waited || waited_before;
-                    return Ok(Asked {
-                        at,
-                        there,
-                        begun,
-                        waited,
-                    });
-                }
-                // Only a call that has waited is answered so. The last one does not wait.
-                Answer::Again => waited_before = true,
-                Answer::Settled(_) | Answer::Peeked(_) => return Err(self.failed(&ODD)),
+            if let Some(mut asked) = self.ask(&mut call, give_up).await? {
+                asked.waited |= waited_before;
+                return Ok(asked);
             }
+            // Only a call that has waited is answered so. The last one does not wait.
+            waited_before = true;
         }
     }
 
-    /// What is known here of a claim that was begun in another generation; `None` where nothing stands in its way.
-    pub async fn peek(&self, event: Begin) -> Result<Option<Begun>, Unavailable> {
-        match self.call_in_time(Call::Peek(event)).await? {
-            Answer::Peeked(begun) => Ok(begun),
-            Answer::Begun { .. } | Answer::Again | Answer::Settled(_) => Err(self.failed(&ODD)),
+    /// What is known here of a claim, without beginning it; `None` where it could be begun. At most `event.wait_ms` are waited.
+    pub async fn peek(&self, event: Begin) -> Result<Option<Asked>, Unavailable> {
+        let wait_ms = event.wait_ms;
+        let give_up = clock::now().plus(wait_ms);
+        self.in_time(wait_ms, self.ask(&mut Call::Peek(event), give_up))
+            .await
+    }
+
+    async fn ask(&self, call: &mut Call, give_up: Time) -> Result<Option<Asked>, Unavailable> {
+        let at = clock::now();
+        match self.call(call, give_up).await? {
+            Answer::Begun {
+                begun,
+                waited,
+                at: there,
+            } => Ok(Some(Asked {
+                at,
+                there,
+                begun,
+                waited,
+            })),
+            Answer::Again => Ok(None),
+            Answer::Settled(_) => Err(self.failed(&ODD)),
         }
     }
 
     /// This attempt has ended.
     pub async fn settle(&self, event: Settle) -> Result<Settled, Unavailable> {
-        match self.call_in_time(Call::Settle(event)).await? {
+        let mut call = Call::Settle(event);
+        match self.in_time(0, self.call(&mut call, clock::now())).await? {
             Answer::Settled(settled) => Ok(settled),
-            Answer::Begun { .. } | Answer::Again | Answer::Peeked(_) => Err(self.failed(&ODD)),
+            Answer::Begun { .. } | Answer::Again => Err(self.failed(&ODD)),
         }
-    }
-
-    async fn call_in_time(&self, mut call: Call) -> Result<Answer, Unavailable> {
-        self.in_time(0, self.call(&mut call, clock::now())).await
     }
 
     /// A call that is given up may still arrive, as one whose reply was lost (rule 5.26).
@@ -116,10 +118,10 @@ impl<'a> Shard<'a> {
             .unwrap_or_else(|| Err(self.failed(&"no answer in time")))
     }
 
-    /// However often it is tried, a `begin` waits until `give_up` at the latest, and never longer than it was to wait.
+    /// However often it is tried, a call waits until `give_up` at the latest, and never longer than it was to wait.
     async fn call(&self, call: &mut Call, give_up: Time) -> Result<Answer, Unavailable> {
         for attempt in 1..=TRIES {
-            if let Call::Begin(event) = call {
+            if let Call::Begin(event) | Call::Peek(event) = call {
                 event.wait_ms = event.wait_ms.min(give_up.since(clock::now()));
             }
             let message = wire::encode(call).map_err(|_| Unavailable)?;

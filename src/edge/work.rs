@@ -4,8 +4,10 @@
 
 mod asking;
 mod ending;
+mod uploading;
 
 use super::authority;
+use super::body::Incoming;
 use super::clock;
 use super::convert::{self, Payload};
 use super::log::{Line, elapsed};
@@ -18,7 +20,7 @@ use crate::protocol::contract::{AfterExpiry, LeaseOver, WhileRunning};
 use crate::protocol::decision::Guarded;
 use crate::protocol::exchange::Exchange;
 use crate::protocol::fingerprint::sketch::{differences, sketch};
-use crate::protocol::fingerprint::{Contents, Fingerprint};
+use crate::protocol::fingerprint::{Contents, Fingerprint, HeadFingerprint};
 use crate::protocol::handover::Handover;
 use crate::protocol::policy::{Dispatch, KvMode};
 use crate::protocol::prefer;
@@ -44,10 +46,12 @@ pub struct Work {
     place: Place,
     request: Inbound,
     exchange: Exchange,
-    body: Body,
+    body: Incoming,
     guarded: Guarded<'static>,
     contents: Contents,
-    fingerprint: Fingerprint,
+    head: HeadFingerprint,
+    /// `None` while the body is on its way.
+    fingerprint: Option<Fingerprint>,
     attempt: AttemptId,
     /// When the ledger was asked, by the clock here, and what time it was there.
     asked_at: Time,
@@ -67,7 +71,7 @@ pub enum Place {
 }
 
 impl Work {
-    /// The work of `attempt` for a request that was read whole.
+    /// The work of `attempt` for a request whose body has come, or has begun to.
     #[allow(clippy::too_many_arguments)] // each is a field, moved here once
     pub fn new(
         settings: &'static Settings,
@@ -75,13 +79,17 @@ impl Work {
         place: Place,
         request: Inbound,
         exchange: Exchange,
-        body: Body,
+        body: Incoming,
         guarded: Guarded<'static>,
         attempt: AttemptId,
     ) -> Self {
         let rules = &guarded.contract.fingerprint;
-        let contents = Contents::of(rules, &request, &body);
+        let contents = match &body {
+            Incoming::Whole(body) => Contents::of(rules, &request, body),
+            Incoming::Upload(_) => Contents::unread(rules),
+        };
         Self {
+            head: HeadFingerprint::of(rules, &request),
             fingerprint: Fingerprint::with(rules, &request, &contents),
             line: Line::new(
                 &guarded.route.name,
@@ -108,14 +116,15 @@ impl Work {
     pub async fn run(mut self, reply: Reply) {
         let (wait_ms, granted_s) =
             prefer::wait_ms(&self.guarded.contract.running, &self.request.headers);
-        let asked = self.question(wait_ms);
+        let mut asked = self.question(wait_ms);
         if self.is_named_by_a_claim()
             && let Err(refusal) = self.vouch().await
         {
             self.refuse(&refusal, reply);
             return self.line.write();
         }
-        match self.begin(&asked, granted_s).await {
+        self.hash_upload();
+        match self.begin(&mut asked, granted_s).await {
             // The permit is not spent here: the object begins as this very attempt, and gets this very permit (rule 5.4).
             Ok(Verdict::Execute(_)) if self.is_handed_over() => self.hand_over(reply).await,
             Ok(Verdict::Execute(permit)) => self.execute(permit, reply).await,
@@ -142,11 +151,16 @@ impl Work {
     }
 
     async fn hand_over(&mut self, reply: Reply) {
+        let none = Incoming::Whole(Body::Absent);
+        let Incoming::Whole(body) = std::mem::replace(&mut self.body, none) else {
+            // `Route::needs_whole_body` holds for this route.
+            return drop(reply.send(Err("an upload cannot be handed over".into())));
+        };
         let handover = Handover {
             attempt: self.attempt,
             exchange: self.exchange.id.clone(),
             request: self.request.clone(),
-            body: std::mem::replace(&mut self.body, Body::Absent),
+            body,
         };
         let started = clock::now();
         // Longer than its lease, no attempt is at work.
@@ -181,8 +195,12 @@ impl Work {
         Begin {
             claim: self.guarded.claim,
             attempt: self.attempt,
+            head: self.head,
             fingerprint: self.fingerprint,
-            lease_ms: route.lease_ms,
+            lease_ms: match self.body {
+                Incoming::Whole(_) => route.lease_ms,
+                Incoming::Upload(_) => route.lease_ms + route.upload_ms,
+            },
             retention_ms: contract.retention.ms,
             scope: self.guarded.caller,
             wait_ms,
@@ -228,8 +246,8 @@ impl Work {
             },
             Verdict::Mismatch(mismatch) => self.mismatch(&mismatch),
             Verdict::Refuse(refusal) => self.refusal(&refusal),
-            // Only `run` sees a permit, and executes it.
-            Verdict::Execute(_) => Err("a permit is nothing to tell".into()),
+            // Only `run` sees a permit, and executes it; and `begin` reads the body that is needed.
+            Verdict::Execute(_) | Verdict::BodyNeeded => Err("this is nothing to tell".into()),
         }
     }
 
@@ -263,13 +281,10 @@ impl Work {
             };
             return drop(reply.send(answer));
         }
-        match Permit::unguarded(
-            asked,
-            self.guarded.contract.gateway.ledger_down,
-            clock::now(),
-        ) {
-            Some(permit) => self.execute_unguarded(permit, reply).await,
-            None => {
+        let rule = self.guarded.contract.gateway.ledger_down;
+        match Permit::unguarded(asked, rule, clock::now()) {
+            Some(permit) if self.body.can_be_sent() => self.execute_unguarded(permit, reply).await,
+            _ => {
                 let refusal = Refusal::new(
                     Code::LedgerUnavailable,
                     "Nothing was sent to the origin by this request. Retry with the same key.",
@@ -289,9 +304,10 @@ impl Work {
             None => None,
         };
         self.line.store_ms += elapsed(started);
-        copy.filter(|(record, _)| {
-            record.fingerprint == self.fingerprint && self.ledger_now() < record.expires_at
-        })
+        let (record, body) = copy.filter(|(record, _)| self.ledger_now() < record.expires_at)?;
+        // A body that is on its way is read only where there is something to compare it with: it may have to be sent on.
+        let fingerprint = self.whole_fingerprint().await?;
+        (record.fingerprint == fingerprint).then_some((record, body))
     }
 
     /// The body of `record`; `None` where KV does not give it.

@@ -12,7 +12,7 @@ mod id;
 
 pub use id::{AttemptId, ClaimId, ScopeId};
 
-use super::fingerprint::Fingerprint;
+use super::fingerprint::{Fingerprint, HeadFingerprint, Print};
 use super::time::Time;
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// What the first request asked for.
-    pub fingerprint: Fingerprint,
+    pub print: Print,
     /// Beside the fingerprint, from the same attempt: bytes that tell what differs in a mismatch. Opaque here.
     pub sketch: Vec<u8>,
     /// The owner.
@@ -62,8 +62,10 @@ pub struct Begin {
     pub claim: ClaimId,
     /// Who asks.
     pub attempt: AttemptId,
-    /// What for.
-    pub fingerprint: Fingerprint,
+    /// What for, but for the body.
+    pub head: HeadFingerprint,
+    /// What for; `None` while the body is on its way (rule 4.22).
+    pub fingerprint: Option<Fingerprint>,
     /// How long the attempt may take, milliseconds.
     pub lease_ms: u64,
     /// How long the claim lasts from now, milliseconds; longer than the lease.
@@ -137,7 +139,12 @@ pub enum Begun {
         expires_at: Time,
         /// For how long that attempt may still be alive, milliseconds; 0 once its lease is over.
         lease_left_ms: u64,
+        /// Whether that attempt's request is known to be this one: its body may never have been read.
+        same: bool,
     },
+    /// There is a claim of a whole request, and of this one only the head is known: its body has to be read before anything can
+    /// be said (rule 5.28).
+    BodyNeeded,
     /// The claim has expired, and its key is refused for some time.
     Expired {
         /// Since when.
@@ -173,11 +180,16 @@ pub enum Ending {
         record: Vec<u8>,
         /// When the claim ends from now on.
         expires_at: Time,
+        /// What the attempt asked for, its whole body read.
+        fingerprint: Fingerprint,
     },
     /// The operation did not happen, or the contract lets it happen again: forget the claim.
     Release,
     /// The operation may have happened: keep the claim without an outcome.
-    Hold,
+    Hold {
+        /// What the attempt asked for, if its body has come.
+        fingerprint: Option<Fingerprint>,
+    },
 }
 
 /// What the shard answers to `settle`.
@@ -197,19 +209,24 @@ pub enum Write {
     /// There is this row now, whatever was there.
     Put(Claim),
     /// The state becomes unknown.
-    MarkUnknown,
+    MarkUnknown {
+        /// In the place of a fingerprint that is pending.
+        fingerprint: Option<Fingerprint>,
+    },
     /// The state becomes done, until this time; for how long the key is refused after it does not change.
     Complete {
         /// The encoded record.
         record: Vec<u8>,
         /// When the claim ends.
         expires_at: Time,
+        /// In the place of a fingerprint that is pending.
+        fingerprint: Fingerprint,
     },
     /// The row goes.
     Remove,
 }
 
-/// Rules 5.1 to 5.7 and 5.15 to 5.18.
+/// Rules 5.1 to 5.7, 5.15 to 5.18 and 5.28.
 pub fn begin(row: Option<&Claim>, event: &Begin, now: Time) -> (Write, Begun) {
     match row {
         None => start(event, now),
@@ -221,11 +238,41 @@ pub fn begin(row: Option<&Claim>, event: &Begin, now: Time) -> (Write, Begun) {
                 until: claim.keep_until(),
             },
         ),
-        Some(claim) if claim.fingerprint != event.fingerprint => {
-            (Write::Keep, differs(claim, event, now))
-        }
-        Some(claim) => repeat(claim, event, now),
+        Some(claim) => match compare(claim.print, event) {
+            Comparison::Same => repeat(claim, event, now),
+            Comparison::Other => (Write::Keep, differs(claim, event, now)),
+            Comparison::BodyNeeded => (Write::Keep, Begun::BodyNeeded),
+        },
     }
+}
+
+enum Comparison {
+    /// The same request, as far as can be told.
+    Same,
+    Other,
+    /// It cannot be told.
+    BodyNeeded,
+}
+
+/// While a body is on its way, a request is compared by its head; a whole one is needed only beside a whole one.
+fn compare(kept: Print, event: &Begin) -> Comparison {
+    let same = match (kept, event.fingerprint) {
+        (Print::Whole(_), None) => return Comparison::BodyNeeded,
+        (Print::Whole(kept), Some(asked)) => kept == asked,
+        (Print::Pending(kept), _) => kept == event.head,
+    };
+    if same {
+        Comparison::Same
+    } else {
+        Comparison::Other
+    }
+}
+
+/// What a row holds of the request of `event`.
+pub fn print(event: &Begin) -> Print {
+    event
+        .fingerprint
+        .map_or(Print::Pending(event.head), Print::Whole)
 }
 
 /// What a `begin` that has waited is answered (rule 5.20): what [`begin`] says without a write and without a permit. `None`
@@ -248,14 +295,15 @@ pub fn peek(row: Option<&Claim>, event: &Begin, now: Time) -> Option<Begun> {
 }
 
 fn start(event: &Begin, now: Time) -> (Write, Begun) {
+    let lease_until = now.plus(event.lease_ms);
     let claim = Claim {
-        fingerprint: event.fingerprint,
+        print: print(event),
         sketch: event.sketch.clone(),
         attempt: event.attempt,
         state: State::Running,
         first_seen: now,
-        lease_until: now.plus(event.lease_ms),
-        expires_at: now.plus(event.retention_ms),
+        lease_until,
+        expires_at: now.plus(event.retention_ms).max(lease_until),
         refuse_ms: event.refuse_expired_ms,
     };
     let answer = permit(&claim, now);
@@ -286,6 +334,7 @@ fn repeat(claim: &Claim, event: &Begin, now: Time) -> (Write, Begun) {
         attempt,
         expires_at,
         lease_left_ms: claim.lease_until.since(now),
+        same: matches!(claim.print, Print::Whole(_)),
     };
     match &claim.state {
         State::Done(record) => {
@@ -301,7 +350,9 @@ fn repeat(claim: &Claim, event: &Begin, now: Time) -> (Write, Begun) {
         State::Running if now >= claim.lease_until && event.run_again => {
             take_over(claim, event, now)
         }
-        State::Running if now >= claim.lease_until => (Write::MarkUnknown, unknown),
+        State::Running if now >= claim.lease_until => {
+            (Write::MarkUnknown { fingerprint: None }, unknown)
+        }
         // The reply to this very attempt was lost: nobody else can have the permit.
         State::Running if attempt == event.attempt => (Write::Keep, permit(claim, now)),
         State::Running => (Write::Keep, running(claim, now)),
@@ -313,7 +364,8 @@ fn repeat(claim: &Claim, event: &Begin, now: Time) -> (Write, Begun) {
 fn take_over(claim: &Claim, event: &Begin, now: Time) -> (Write, Begun) {
     let lease_until = now.plus(event.lease_ms);
     let claim = Claim {
-        // The two sketches are of one request, but each is bound to its attempt.
+        // The two requests are one, but each sketch is bound to its attempt, and each body comes by itself.
+        print: print(event),
         sketch: event.sketch.clone(),
         attempt: event.attempt,
         lease_until,
@@ -346,7 +398,7 @@ pub fn settle(row: Option<&Claim>, event: Settle, now: Time) -> (Write, Settled)
         // A release that was done before left nothing behind, and is asked for once more.
         let settled = match event.ending {
             Ending::Release => Settled::Recorded,
-            Ending::Store { .. } | Ending::Hold => Settled::Fenced,
+            Ending::Store { .. } | Ending::Hold { .. } => Settled::Fenced,
         };
         return (Write::Keep, settled);
     };
@@ -356,11 +408,25 @@ pub fn settle(row: Option<&Claim>, event: Settle, now: Time) -> (Write, Settled)
     match (&claim.state, event.ending) {
         // Done is final; the same attempt says nothing new.
         (State::Done(_), _) => (Write::Keep, Settled::Recorded),
-        (_, Ending::Store { record, expires_at }) => {
-            (Write::Complete { record, expires_at }, Settled::Recorded)
-        }
+        (
+            _,
+            Ending::Store {
+                record,
+                expires_at,
+                fingerprint,
+            },
+        ) => (
+            Write::Complete {
+                record,
+                expires_at,
+                fingerprint,
+            },
+            Settled::Recorded,
+        ),
         (_, Ending::Release) => (Write::Remove, Settled::Recorded),
-        (State::Unknown, Ending::Hold) => (Write::Keep, Settled::Recorded),
-        (State::Running, Ending::Hold) => (Write::MarkUnknown, Settled::Recorded),
+        (State::Unknown, Ending::Hold { .. }) => (Write::Keep, Settled::Recorded),
+        (State::Running, Ending::Hold { fingerprint }) => {
+            (Write::MarkUnknown { fingerprint }, Settled::Recorded)
+        }
     }
 }

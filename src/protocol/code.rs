@@ -177,6 +177,10 @@ codes! {
     LedgerUnavailable = "ledger-unavailable", 503, SameKey, Unsafe, Some(2), None, "The ledger cannot be reached";
     /// Rule 7.3, not sent.
     OriginNotReached = "origin-not-reached", 502, SameKey, Safe, Some(2), None, "The origin was not reached, and nothing ran";
+    /// Rule 7.7, where it is not the client's body that broke off.
+    UploadCut = "upload-cut", 502, SameKey, Unsafe, Some(2), None, "The request did not reach the origin whole";
+    /// Rule 5.28, where the claim has gone meanwhile.
+    SendAgain = "send-again", 503, SameKey, Unsafe, Some(1), None, "The request has to be sent again";
     /// Rule 7.3, sent without answer.
     OriginNoAnswer = "origin-no-answer", 502, No, Unsafe, None, Some(Status::Unknown), "The origin did not answer";
     /// Rule 7.3, deadline.

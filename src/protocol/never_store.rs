@@ -12,12 +12,16 @@ use super::headers::Headers;
 use super::request::{Body, Inbound};
 use content::Content;
 
-/// What the rules that look at the request say of it.
-pub fn by_request(rules: &[NeverStore], request: &Inbound, body: &Body) -> Option<NeverThen> {
-    let bytes = match body {
+/// What the rules that look at the request say of it. A `body` that is too large to be held is `None`.
+pub fn by_request(
+    rules: &[NeverStore],
+    request: &Inbound,
+    body: Option<&Body>,
+) -> Option<NeverThen> {
+    let bytes = body.map(|body| match body {
         Body::Absent => &[],
         Body::Bytes(bytes) => bytes.as_slice(),
-    };
+    });
     let content = Content::of_request(&request.headers, bytes);
     strongest(rules, |test| match test {
         Test::Query(name, words) => {

@@ -8,6 +8,8 @@ use super::headers::Headers;
 pub enum Happened {
     /// Certainly nothing reached the origin.
     NotSent,
+    /// The request reached the origin without its end, and the connection was cut there (rule 7.7).
+    UploadCut,
     /// The request may have been sent, and no answer came.
     NoAnswer,
     /// No answer, or no end of one, came in time.
@@ -75,6 +77,7 @@ impl Happened {
     pub fn outcome(self, table: &OutcomeTable) -> Outcome {
         match self {
             Self::NotSent => table.not_sent,
+            Self::UploadCut => table.upload_cut,
             Self::NoAnswer => table.no_answer,
             Self::Deadline => table.deadline,
             Self::BrokenOff => table.broken_off,

@@ -16,6 +16,8 @@ pub enum Verdict {
     Replay(Record),
     /// Say that the key belongs to another request, and how that one differs.
     Mismatch(Mismatch),
+    /// Read the whole body, without sending any of it, and ask what is known then (rule 5.28).
+    BodyNeeded,
     /// Say why not.
     Refuse(Refusal),
 }
@@ -145,6 +147,7 @@ impl Verdict {
                 )
                 .until(expires_at),
             ),
+            Begun::BodyNeeded => Self::BodyNeeded,
             Begun::Expired { expired_at, until } => Self::Refuse(
                 Refusal::new(
                     Code::KeyExpired,
@@ -177,7 +180,7 @@ impl Verdict {
         // The row said so already; a record that disagrees with its row must not answer anybody.
         if record.claim != asked.claim
             || record.attempt != attempt
-            || record.fingerprint != asked.fingerprint
+            || Some(record.fingerprint) != asked.fingerprint
         {
             return Err(Refusal::new(
                 Code::RecordUnreadable,

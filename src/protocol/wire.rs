@@ -16,14 +16,15 @@ pub enum Call {
     Begin(Begin),
     /// This attempt has ended.
     Settle(Settle),
-    /// What is known of a claim that this attempt has begun in another generation of shards?
+    /// What is known of a claim that this attempt does not begin here: it has begun it in another generation of shards, or its
+    /// body is read and gone.
     Peek(Begin),
 }
 
 /// From the shard to the Worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
-    /// To [`Call::Begin`].
+    /// To [`Call::Begin`] and [`Call::Peek`].
     Begun {
         /// The answer.
         begun: Begun,
@@ -34,10 +35,9 @@ pub enum Answer {
     },
     /// To [`Call::Settle`].
     Settled(Settled),
-    /// To a [`Call::Begin`] that has waited: the claim is free or has changed hands. Ask again, and wait for what is left.
+    /// There is nothing to tell: the claim is free, or has changed hands. A [`Call::Begin`] is answered so where it has waited, and
+    /// asks again, to wait for what is left.
     Again,
-    /// To [`Call::Peek`]; nothing that stands in the way is nothing.
-    Peeked(Option<Begun>),
 }
 
 /// `message` in bytes: the version, then postcard.

@@ -7,7 +7,9 @@ use reprise::protocol::policy::Policy;
 
 fn new_row(event: &Begin, now: u64) -> Claim {
     Claim {
-        fingerprint: event.fingerprint,
+        print: event
+            .fingerprint
+            .map_or(Print::Pending(event.head), Print::Whole),
         sketch: event.sketch.clone(),
         attempt: event.attempt,
         state: State::Running,
@@ -70,14 +72,16 @@ fn begun(words: &str, event: &Begin, now: u64) -> (Write, Begun) {
                 attempt,
                 expires_at,
                 lease_left_ms: (START + LEASE).saturating_sub(now),
+                same: true,
             },
         ),
         "unknown from now on" => (
-            Write::MarkUnknown,
+            Write::MarkUnknown { fingerprint: None },
             Begun::Unknown {
                 attempt,
                 expires_at,
                 lease_left_ms: (START + LEASE).saturating_sub(now),
+                same: true,
             },
         ),
         other => panic!("{other}"),

@@ -52,6 +52,13 @@ struct Under {
     refuse_ms: u64,
 }
 
+impl Under {
+    fn fingerprint_of(&self, name: u8) -> u8 {
+        let [first, second] = self.fingerprints;
+        if name == 1 { first } else { second }
+    }
+}
+
 struct Search {
     under: Under,
     sequences: usize,
@@ -196,6 +203,7 @@ impl Search {
                 seen.unknown = true;
                 if kept { "unknown" } else { "lease over" }
             }
+            Begun::BodyNeeded => panic!("every body is there"),
             Begun::Expired { .. } => panic!("not expired"),
             Begun::TooManyKeys { .. } => panic!("no claim counts keys"),
         }
@@ -215,6 +223,10 @@ impl Search {
             "store" => Ending::Store {
                 record: vec![depth, name],
                 expires_at: at(now + RETENTION),
+                fingerprint: print(self.under.fingerprint_of(name)),
+            },
+            "hold" => Ending::Hold {
+                fingerprint: Some(print(self.under.fingerprint_of(name))),
             },
             other => ending(other, now),
         };

@@ -10,11 +10,18 @@ fn settled(words: &str, now: u64) -> (Write, Settled) {
     match words {
         "completes" => {
             let expires_at = at(now + RETENTION);
-            let record = b"new".to_vec();
-            (Write::Complete { record, expires_at }, Settled::Recorded)
+            let complete = Write::Complete {
+                record: b"new".to_vec(),
+                expires_at,
+                fingerprint: print(1),
+            };
+            (complete, Settled::Recorded)
         }
         "removes" => (Write::Remove, Settled::Recorded),
-        "marks" => (Write::MarkUnknown, Settled::Recorded),
+        "marks" => {
+            let fingerprint = Some(print(1));
+            (Write::MarkUnknown { fingerprint }, Settled::Recorded)
+        }
         "was so" => (Write::Keep, Settled::Recorded),
         "fenced" => (Write::Keep, Settled::Fenced),
         other => panic!("{other}"),
@@ -102,6 +109,7 @@ fn rule_5_8_lease_and_expiry_are_two_times_and_completion_may_move_the_expiry() 
     let store = Ending::Store {
         record: KEPT.to_vec(),
         expires_at: at(late),
+        fingerprint: print(1),
     };
     let (write, _) = settle(Some(&claim), ends(1, store), at(START + 4));
     claim = applied(Some(claim), write).unwrap();

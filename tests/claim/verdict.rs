@@ -144,6 +144,7 @@ fn rule_9_4_all_other_answers_are_refusals_that_name_the_claims_end() {
                 attempt,
                 expires_at,
                 lease_left_ms: 0,
+                same: true,
             },
             Code::OutcomeUnknown,
         ),

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod any_json;
+mod arriving;
 mod body;
 mod excluded;
 #[path = "../protocol/fixture.rs"]

@@ -389,7 +389,7 @@ fn rule_8_12_json_of_another_type_is_looked_into_as_far_as_it_is_json() {
     let absent = by_request(
         &rules(&[RULE]),
         &request("POST", "http://h/", &[JSON]),
-        &Body::Absent,
+        Some(&Body::Absent),
     );
     assert_eq!(absent, None);
 }

@@ -40,7 +40,7 @@ fn rule_10_1_a_policy_says_which_line_is_wrong_and_what_was_meant() {
         ),
         (
             "call.timeout = 1",
-            "p.toml:4: call.timeout: unknown field; known here: deadline_seconds, lease_seconds",
+            "p.toml:4: call.timeout: unknown field; known here: deadline_seconds, lease_seconds, upload_seconds",
         ),
         (
             "[routes.key]\nheder = \"X\"",
@@ -183,7 +183,7 @@ fn rule_10_1_ranges_and_pairs() {
         (
             "[limits]\nrequest_body = \"8 MB\"",
             "p.toml:5: limits.request_body: \"8 MB\" is not a size; a number of bytes, or a string such as \"256 KiB\" \
-             or \"8 MiB\", from 1 to 33554432 is meant",
+             or \"8 MiB\", from 1 to 5368709120 is meant",
         ),
         (
             "[limits]\nnew_keys_per_minute = 1000001",

@@ -7,7 +7,7 @@ use crate::world::{By, Ends, Mail, Phase, Request, Row, Told, World, name, tick,
 use reprise::protocol::claim::{
     Begin, Begun, Claim, ClaimId, Ending, ScopeId, Settle, Settled, State, Write,
 };
-use reprise::protocol::fingerprint::Fingerprint;
+use reprise::protocol::fingerprint::{Fingerprint, HeadFingerprint};
 
 impl World {
     /// `begin` of `number` reaches the shard.
@@ -56,20 +56,49 @@ impl World {
         }
         request.phase = match told {
             Told::Execute { expires } => Phase::Permit { expires },
+            Told::BodyNeeded => Phase::Unread,
+            // Also where it could be told: its body has to come to an end (rule 5.26).
+            Told::Unknown { .. } | Told::Running if request.upload => Phase::Unread,
             Told::Unknown { attempt } if setting.kv => Phase::Unknown { attempt },
             Told::Running if now < request.patience => Phase::Parked,
             _ => Phase::Begin,
         };
     }
 
+    /// The shard says what it knows of a claim, to a request whose body has been read and is gone.
+    pub(super) fn compare(&mut self, setting: &Setting, number: u8) {
+        let claim = self.claim_of(&setting.rules, number);
+        let whole = Request {
+            upload: false,
+            ..self.request(number).clone()
+        };
+        let event = begin_of(setting, number, &whole);
+        match (setting.rules.peek)(claim_in(&self.rows[claim]), &event, time(self.now)) {
+            Some(begun) => {
+                let (now, told) = (self.now, Told::of(&begun));
+                self.onlooker
+                    .sees_begun(setting, now, (number, &whole), told);
+                match told {
+                    Told::Unknown { attempt } if setting.kv => {
+                        self.request_mut(number).phase = Phase::Unknown { attempt };
+                    }
+                    _ => self.end(number),
+                }
+            }
+            // It has nothing left to send.
+            None => self.end(number),
+        }
+    }
+
     /// `settle` reaches the shard.
     pub(super) fn deliver_settle(&mut self, setting: &Setting, by: By, attempt: u8, ending: Ends) {
         let claim = self.claim_of(&setting.rules, attempt);
         let before = self.rows[claim].clone();
-        let event = settle_of(claim, attempt, ending);
+        let print = self.request(attempt).print;
+        let event = settle_of(claim, attempt, print, ending);
         let (write, settled) = (setting.rules.settle)(claim_in(&before), event, time(self.now));
         self.write(claim, write);
-        self.compare(claim, attempt, before);
+        self.judge(claim, attempt, before);
         if settled == Settled::Recorded {
             let scope = usize::from(self.request(attempt).scope);
             self.onlooker
@@ -91,7 +120,7 @@ impl World {
     }
 
     /// What `settle` of `attempt` may not have done to the row.
-    fn compare(&mut self, claim: usize, attempt: u8, before: Option<Row>) {
+    fn judge(&mut self, claim: usize, attempt: u8, before: Option<Row>) {
         let Some(row) = before.filter(|row| self.rows[claim].as_ref() != Some(row)) else {
             return;
         };
@@ -125,7 +154,8 @@ pub fn begin_of(setting: &Setting, number: u8, request: &Request) -> Begin {
     Begin {
         claim: ClaimId::new([request.scope; 32]),
         attempt: name(number),
-        fingerprint: Fingerprint::from_bytes([request.print; 32]),
+        head: HeadFingerprint::from_bytes([0; 32]),
+        fingerprint: (!request.upload).then(|| fingerprint(request.print)),
         lease_ms: LEASE.into(),
         retention_ms: RETENTION.into(),
         scope: ScopeId::new([request.scope; 16]),
@@ -138,8 +168,12 @@ pub fn begin_of(setting: &Setting, number: u8, request: &Request) -> Begin {
     }
 }
 
+fn fingerprint(print: u8) -> Fingerprint {
+    Fingerprint::from_bytes([print; 32])
+}
+
 /// The real message.
-pub fn settle_of(claim: usize, attempt: u8, ending: Ends) -> Settle {
+pub fn settle_of(claim: usize, attempt: u8, print: u8, ending: Ends) -> Settle {
     Settle {
         claim: ClaimId::new([claim as u8; 32]),
         attempt: name(attempt),
@@ -147,9 +181,13 @@ pub fn settle_of(claim: usize, attempt: u8, ending: Ends) -> Settle {
             Ends::Store(record) => Ending::Store {
                 record: record.encode(),
                 expires_at: time(record.expires),
+                fingerprint: fingerprint(record.print),
             },
             Ends::Release => Ending::Release,
-            Ends::Hold => Ending::Hold,
+            Ends::Hold => Ending::Hold {
+                fingerprint: Some(fingerprint(print)),
+            },
+            Ends::HoldUnread => Ending::Hold { fingerprint: None },
         },
     }
 }

@@ -46,6 +46,7 @@ impl World {
             Happened::Store(put) => Ends::Store(self.record(setting, number, put)),
             Happened::Release => Ends::Release,
             Happened::Hold => Ends::Hold,
+            Happened::HoldUnread => Ends::HoldUnread,
         };
         self.send_settle(By::Worker(number), number, ending);
         self.end(number);
@@ -87,11 +88,17 @@ impl World {
         let Phase::Unknown { attempt } = self.request(number).phase else {
             return;
         };
-        let Some(record) = (setting.rules.find)(self, attempt) else {
+        let print = self.request(number).print;
+        let Some(record) = (setting.rules.find)(self, attempt, print) else {
             return;
         };
         self.send_settle(By::Worker(number), attempt, Ends::Store(record));
         self.end(number);
+    }
+
+    /// The body has come to its end, and none of it was sent to anybody.
+    pub(super) fn read(&mut self, number: u8) {
+        self.request_mut(number).phase = Phase::Read;
     }
 
     /// The Worker has no more part in it; what it has sent and stored remains.

@@ -2,6 +2,8 @@
 //! before it could settle.
 
 use super::Work;
+use super::uploading::send_again;
+use crate::edge::body::Incoming;
 use crate::edge::log::elapsed;
 use crate::edge::origin::{self, Answer};
 use crate::edge::shard::{Asked, Shard, Unavailable};
@@ -11,6 +13,7 @@ use crate::protocol::contract::Question;
 use crate::protocol::outcome::Probed;
 use crate::protocol::policy::Shards;
 use crate::protocol::record::{Place, Record};
+use crate::protocol::refusal::Refusal;
 use crate::protocol::time::Time;
 use crate::protocol::verdict::{Attempt, Verdict};
 use form_urlencoded::byte_serialize;
@@ -19,13 +22,23 @@ impl Work {
     /// `granted_s` is what the client asked to wait and the contract grants: the answer says so where it mattered (rule 9.16).
     pub(super) async fn begin(
         &mut self,
-        event: &Begin,
+        event: &mut Begin,
         granted_s: Option<u64>,
     ) -> Result<Verdict, Unavailable> {
         let started = clock::now();
         let found = self.begin_in_each(event).await;
         self.line.ledger_ms += elapsed(started);
         let (asked, shards) = found?;
+        let asked = match (&self.body, &asked.begun) {
+            (
+                Incoming::Upload(_),
+                Begun::BodyNeeded | Begun::Running { .. } | Begun::Unknown { .. },
+            ) => match self.compare(event, shards).await? {
+                Ok(asked) => asked,
+                Err(refusal) => return Ok(Verdict::Refuse(refusal)),
+            },
+            _ => asked,
+        };
         let Asked { begun, waited, .. } = self.answered(asked);
         let in_the_way = waited || matches!(begun, Begun::Running { .. });
         self.exchange.waited_s = granted_s.filter(|_| in_the_way);
@@ -33,6 +46,7 @@ impl Work {
             attempt,
             expires_at,
             lease_left_ms,
+            same,
         } = begun
         else {
             return Ok(Verdict::of(event, begun));
@@ -40,8 +54,10 @@ impl Work {
         if let Some(record) = self.adopt(attempt, shards).await {
             return Ok(Verdict::Replay(record));
         }
-        // While the attempt may be alive, the origin may not have heard of it yet.
+        // While the attempt may be alive, the origin may not have heard of it yet. And what happened under another body, which
+        // nobody has read, would be no answer to this one.
         if lease_left_ms == 0
+            && same
             && let Some(verdict) = self.probe(event, attempt, expires_at, shards).await
         {
             return Ok(verdict);
@@ -54,6 +70,23 @@ impl Work {
         self.asked_at = asked.at;
         self.ledger_at = asked.there;
         asked
+    }
+
+    /// There is a claim, and this body is on its way: it is read without being sent to anybody, compared, and told about then
+    /// (rule 5.28).
+    async fn compare(
+        &mut self,
+        event: &mut Begin,
+        shards: Shards,
+    ) -> Result<Result<Asked, Refusal>, Unavailable> {
+        if let Err(refusal) = self.read_upload().await {
+            return Ok(Err(refusal));
+        }
+        event.fingerprint = self.fingerprint;
+        let started = clock::now();
+        let found = self.shard(shards).peek(event.clone()).await;
+        self.line.ledger_ms += elapsed(started);
+        Ok(found?.ok_or_else(send_again))
     }
 
     /// Asks the origin whether the operation of `attempt` happened, where the contract knows how (rule 5.24). `None` where that
@@ -91,7 +124,9 @@ impl Work {
                     expires_at,
                     lease_left_ms: 0,
                 };
-                let (record, _, _) = self.keep(attempt, status, headers, body).await;
+                let fingerprint = self.fingerprint?;
+                let kept = self.keep(attempt, fingerprint, status, headers, body);
+                let (record, _, _) = kept.await;
                 let kept = !matches!(record.body, Place::NotKept(_));
                 let settled = kept && self.settle_record(shards, &record).await;
                 settled.then_some(Verdict::Replay(record))
@@ -122,8 +157,12 @@ impl Work {
         if !seems_new && !matches!(asked.begun, Begun::Unknown { .. }) {
             return Ok((asked, rules.own));
         }
-        match self.shard(other).peek(event.clone()).await {
-            Ok(Some(begun)) if seems_new || matches!(begun, Begun::Done { .. }) => {
+        let look = Begin {
+            wait_ms: 0,
+            ..event.clone()
+        };
+        match self.shard(other).peek(look).await {
+            Ok(Some(Asked { begun, .. })) if seems_new || matches!(begun, Begun::Done { .. }) => {
                 if permitted {
                     self.settle(event.attempt, Ending::Release).await;
                 }
@@ -156,6 +195,7 @@ impl Work {
         let ending = Ending::Store {
             record: bytes,
             expires_at: record.expires_at,
+            fingerprint: record.fingerprint,
         };
         self.settle_in(shards, record.attempt, ending).await
     }

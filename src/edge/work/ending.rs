@@ -10,6 +10,7 @@ use crate::edge::responses::Responses;
 use crate::protocol::claim::Ending;
 use crate::protocol::contract::{LeaseOver, NeverStore, NeverThen, Outcome, RetentionFrom, Test};
 use crate::protocol::control::Control;
+use crate::protocol::fingerprint::Fingerprint;
 use crate::protocol::headers::Headers;
 use crate::protocol::never_store;
 use crate::protocol::outcome::Happened;
@@ -27,25 +28,32 @@ impl Work {
     pub(super) async fn execute(&mut self, permit: Permit, reply: Reply) {
         let (attempt, answer) = self.dispatch(permit).await;
         let happened = answer.happened();
-        let outcome = happened.outcome(&self.guarded.contract.outcome);
-        match (self.not_kept(&answer), outcome, answer) {
-            (Some(NeverThen::Release), Outcome::Store, answer) | (_, Outcome::Release, answer) => {
-                self.release(attempt, answer, reply).await;
+        let not_kept = self.not_kept(&answer);
+        let print = match (happened.outcome(&self.guarded.contract.outcome), not_kept) {
+            (Outcome::Release, _) | (Outcome::Store, Some(NeverThen::Release)) => {
+                self.drop_upload();
+                return self.release(attempt, answer, reply).await;
             }
-            (Some(NeverThen::Spent), Outcome::Store, answer) => {
-                self.store_head(attempt, answer, Unkept::Withheld, reply)
+            (Outcome::Store, _) => self.whole_fingerprint().await,
+            (Outcome::Hold, _) => None,
+        };
+        match (print, not_kept, answer) {
+            (Some(print), Some(_), answer) => {
+                self.store_head(attempt, print, answer, Unkept::Withheld, reply)
                     .await;
             }
-            (None, Outcome::Store, Answer::Whole(status, headers, body)) => {
-                self.store(attempt, status, headers, body, reply).await;
+            (Some(print), None, Answer::Whole(status, headers, body)) => {
+                self.store(attempt, print, status, headers, body, reply)
+                    .await;
             }
-            (None, Outcome::Store, answer @ Answer::TooLarge(..)) => {
+            (Some(print), None, answer @ Answer::TooLarge(..)) => {
                 self.line.warning = Some("body-not-kept");
-                self.store_head(attempt, answer, Unkept::TooLarge, reply)
+                self.store_head(attempt, print, answer, Unkept::TooLarge, reply)
                     .await;
             }
-            // An answer that is no answer cannot be stored; the policy's reader refuses to say so.
-            (_, Outcome::Hold | Outcome::Store, _) => self.hold(attempt, happened, reply).await,
+            // What has no fingerprint, because its body never ended, is not done, whatever the origin said (rule 4.22). And an
+            // answer that is no answer cannot be stored; the policy's reader refuses to say so.
+            (None, ..) | (_, _, Answer::None(_)) => self.hold(attempt, happened, reply).await,
         }
     }
 
@@ -73,7 +81,7 @@ impl Work {
             body.map(|body| body.copy(1))
         };
         never_store::stronger(
-            never_store::by_request(rules, &self.request, &self.body),
+            never_store::by_request(rules, &self.request, self.body.whole()),
             never_store::by_answer(rules, headers, body.as_deref()),
         )
     }
@@ -89,7 +97,10 @@ impl Work {
         self.asked_at = clock::now();
         self.ledger_at = self.asked_at;
         let (_, answer) = self.dispatch(permit).await;
-        let refusal = no_answer(answer.happened());
+        let refusal = match answer.happened() {
+            Happened::UploadCut => self.upload_cut(),
+            happened => no_answer(happened),
+        };
         self.deliver(answer, Status::Unguarded, &refusal, reply)
             .await;
     }
@@ -101,11 +112,12 @@ impl Work {
             self.settings,
             &self.guarded,
             &self.request,
-            &self.body,
+            &mut self.body,
             self.asked_at,
         );
         let answered = call.await;
         self.line.origin_ms += elapsed(started);
+        self.take_contents().await;
         answered
     }
 
@@ -113,12 +125,14 @@ impl Work {
     async fn store(
         &mut self,
         attempt: Attempt,
+        print: Fingerprint,
         status: u16,
         headers: Headers,
         body: Chunks,
         reply: Reply,
     ) {
-        let (record, payload, first_only) = self.keep(attempt, status, headers, body).await;
+        let kept = self.keep(attempt, print, status, headers, body);
+        let (record, payload, first_only) = kept.await;
         if !self.settle_as(&record).await {
             return self.unrecorded(attempt, status, reply);
         }
@@ -135,13 +149,14 @@ impl Work {
     pub(super) async fn keep(
         &mut self,
         attempt: Attempt,
+        print: Fingerprint,
         status: u16,
         headers: Headers,
         body: Chunks,
     ) -> (Record, Payload, Headers) {
         let ttl = self.ttl_ms(&headers);
         let sorted = Sorted::new(self.guarded.contract, headers);
-        let mut record = self.record(attempt, status, &sorted, ttl);
+        let mut record = self.record(attempt, print, status, &sorted, ttl);
         let payload = if body.len() <= self.settings.policy.responses.inline_limit {
             let bytes = body.into_vec();
             let payload = Payload::from(bytes.as_slice());
@@ -178,7 +193,14 @@ impl Work {
     }
 
     /// The ledger learns that it ran, and why its body is not kept; the first caller gets all of it, as it comes.
-    async fn store_head(&mut self, attempt: Attempt, answer: Answer, why: Unkept, reply: Reply) {
+    async fn store_head(
+        &mut self,
+        attempt: Attempt,
+        print: Fingerprint,
+        answer: Answer,
+        why: Unkept,
+        reply: Reply,
+    ) {
         let happened = answer.happened();
         let opened = match answer.open() {
             Ok(Some(opened)) => opened,
@@ -192,7 +214,7 @@ impl Work {
             Unkept::Withheld => sorted.withheld(),
             Unkept::TooLarge | Unkept::NotWritten => sorted,
         };
-        let mut record = self.record(attempt, opened.status, &sorted, ttl);
+        let mut record = self.record(attempt, print, opened.status, &sorted, ttl);
         record.body = Place::NotKept(why);
         if !self.settle_as(&record).await {
             return self.unrecorded(attempt, opened.status, reply);
@@ -205,7 +227,10 @@ impl Work {
     }
 
     async fn release(&mut self, attempt: Attempt, answer: Answer, reply: Reply) {
-        let refusal = no_answer(answer.happened());
+        let refusal = match answer.happened() {
+            Happened::UploadCut => self.upload_cut(),
+            happened => no_answer(happened),
+        };
         let refusal = if self.settle(attempt.id, Ending::Release).await {
             refusal.retriable()
         } else {
@@ -237,7 +262,8 @@ impl Work {
     }
 
     async fn hold(&mut self, attempt: Attempt, happened: Happened, reply: Reply) {
-        if !self.settle(attempt.id, Ending::Hold).await {
+        let fingerprint = self.fingerprint;
+        if !self.settle(attempt.id, Ending::Hold { fingerprint }).await {
             // The lease ends in the same state.
             self.line.warning = Some("not-held");
         }
@@ -252,6 +278,7 @@ impl Work {
     fn record(
         &self,
         attempt: Attempt,
+        print: Fingerprint,
         status: u16,
         sorted: &Sorted,
         ttl_ms: Option<u64>,
@@ -261,7 +288,7 @@ impl Work {
         Record {
             claim: self.guarded.claim,
             attempt: attempt.id,
-            fingerprint: self.fingerprint,
+            fingerprint: print,
             status,
             headers: sorted.recorded.clone(),
             origin: sorted.origin.clone(),
@@ -307,6 +334,8 @@ fn no_answer(happened: Happened) -> Refusal {
         ),
         Happened::Deadline => Refusal::new(Code::OriginDeadline, may_have_run),
         Happened::BrokenOff => Refusal::new(Code::OriginBrokeOff, may_have_run),
+        // The part of the request that it has got may be enough for this origin: the contract says so.
+        Happened::UploadCut => Refusal::new(Code::OutcomeUnknown, may_have_run),
         Happened::NoAnswer | Happened::EdgeMade(_) => {
             Refusal::new(Code::OriginNoAnswer, may_have_run)
         }

@@ -32,6 +32,8 @@ pub struct OutcomeTable {
     pub broken_off: Outcome,
     /// The deadline passed first.
     pub deadline: Outcome,
+    /// The origin was sent the beginning of a request whose end never came.
+    pub upload_cut: Outcome,
     /// The outcome of the statuses that the edge makes, in the order of [`EDGE_STATUSES`] (rule 7.2).
     edge: [Outcome; EDGE_STATUSES.len()],
     /// What is kept of an answer that is too large to keep (O3; rule 8.2).
@@ -117,6 +119,8 @@ pub fn read(outcome: &Section<'_>) -> OutcomeTable {
         no_answer,
         broken_off: event("broken_off", Outcome::Hold),
         deadline: event("deadline", Outcome::Hold),
+        // A message without its end is no request that a server may act on (RFC 9112 §8).
+        upload_cut: event("upload_cut", Outcome::Release),
         too_large: outcome.choice(
             "too_large",
             TooLarge::KeepHead,

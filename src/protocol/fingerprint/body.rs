@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub enum Contents {
     /// Nothing: no part of the contract is the body.
     NotCompared,
+    /// Nothing yet: it is still on its way (rule 4.22).
+    Pending,
     /// The request has no body (rule 4.7).
     Absent,
     /// Its bytes, and the coding that they are in (rules 4.10 and 4.18).
@@ -75,6 +77,18 @@ impl Contents {
         })
     }
 
+    /// Of a body that is on its way; nothing is missing where the contract does not compare it.
+    pub fn unread(rules: &FingerprintRules) -> Self {
+        let body = |part: &FingerprintPart| {
+            matches!(part, FingerprintPart::Body | FingerprintPart::BodyExact)
+        };
+        if rules.parts.iter().any(body) {
+            Self::Pending
+        } else {
+            Self::NotCompared
+        }
+    }
+
     fn meaning(rules: &FingerprintRules, request: &Inbound, bytes: &[u8]) -> Option<Self> {
         let (reading, digest, leaves) = match syntax(request) {
             Syntax::Json => {
@@ -108,7 +122,7 @@ impl Contents {
     /// Adds the body to a fingerprint.
     pub fn add_to(&self, hasher: &mut PartsHasher) {
         match self {
-            Self::NotCompared => {}
+            Self::NotCompared | Self::Pending => {}
             Self::Absent => {
                 hasher.part("body", None);
             }
@@ -123,6 +137,58 @@ impl Contents {
             } => {
                 hasher.part(reading.kind(), Some(digest));
             }
+        }
+    }
+}
+
+/// The body of a request, read as it arrives because it is too large to be held (rule 4.22). By meaning it counts only where it can
+/// be read piece by piece, as `multipart/form-data` can; all else, JSON too, counts by its bytes.
+pub struct Arriving {
+    coding: Option<String>,
+    form: Option<Box<multipart::Hasher>>,
+}
+
+impl Arriving {
+    /// The body of `request`; `None` where the contract does not compare it.
+    pub fn new(rules: &FingerprintRules, request: &Inbound) -> Option<Self> {
+        let exact = rules.parts.contains(&FingerprintPart::BodyExact);
+        if !exact && !rules.parts.contains(&FingerprintPart::Body) {
+            return None;
+        }
+        let coding = content_coding(request);
+        let form = match syntax(request) {
+            Syntax::Multipart(boundary) if !exact && coding.is_none() => {
+                Some(Box::new(multipart::Hasher::new(&boundary)))
+            }
+            _ => None,
+        };
+        Some(Self { coding, form })
+    }
+
+    /// Whether it wants to see the bytes, and not only their digest.
+    pub fn reads(&self) -> bool {
+        self.form.is_some()
+    }
+
+    /// The next bytes.
+    pub fn update(&mut self, chunk: &[u8]) {
+        if let Some(form) = &mut self.form {
+            form.update(chunk);
+        }
+    }
+
+    /// The whole body, whose bytes have this `digest`.
+    pub fn finish(self, digest: Sha256Digest) -> Contents {
+        match self.form.and_then(|form| form.finish()) {
+            Some(form) => Contents::Meaning {
+                reading: Reading::Multipart,
+                digest: form.digest,
+                leaves: form.leaves.finish(),
+            },
+            None => Contents::Bytes {
+                digest,
+                coding: self.coding,
+            },
         }
     }
 }

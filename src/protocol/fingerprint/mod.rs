@@ -13,12 +13,15 @@ use super::contract::{FingerprintPart, FingerprintRules};
 use super::digest::{PartsHasher, Sha256Digest};
 use super::order;
 use super::request::{Body, Inbound, normalise_escapes};
-pub use body::Contents;
+pub use body::{Arriving, Contents};
 pub(crate) use media_type::{Syntax, content_coding, syntax};
 use serde::{Deserialize, Serialize};
 
 /// Changes whenever the derivation does, so that records of two derivations never count as equal (edge case 134).
 const DOMAIN: &str = "reprise/fingerprint/2";
+
+/// Of another kind than a fingerprint: a head never counts as a whole request.
+const HEAD_DOMAIN: &str = "reprise/fingerprint-head/1";
 
 /// The digest of everything that the contract compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,16 +30,14 @@ pub struct Fingerprint(Sha256Digest);
 impl Fingerprint {
     /// The fingerprint of `request` with its whole `body` (rule 4.1).
     pub fn of(rules: &FingerprintRules, request: &Inbound, body: &Body) -> Self {
-        Self::with(rules, request, &Contents::of(rules, request, body))
+        let contents = Contents::of(rules, request, body);
+        Self(digest(DOMAIN, rules, request, &contents))
     }
 
-    /// The same, of a body that has been read under these `rules`.
-    pub fn with(rules: &FingerprintRules, request: &Inbound, contents: &Contents) -> Self {
-        let mut hasher = PartsHasher::new(DOMAIN);
-        for part in compared(rules) {
-            add(&mut hasher, part, request, contents);
-        }
-        Self(hasher.finish())
+    /// The same, of a body that was read under these `rules`; `None` while it is on its way.
+    pub fn with(rules: &FingerprintRules, request: &Inbound, contents: &Contents) -> Option<Self> {
+        let come = *contents != Contents::Pending;
+        come.then(|| Self(digest(DOMAIN, rules, request, contents)))
     }
 
     /// From the bytes of a stored fingerprint.
@@ -48,6 +49,63 @@ impl Fingerprint {
     pub fn as_bytes(&self) -> &Sha256Digest {
         &self.0
     }
+}
+
+/// Everything that the contract compares but the body: all that is known of a request while its body is on its way (rule 4.22).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadFingerprint(Sha256Digest);
+
+impl HeadFingerprint {
+    /// Of the head of `request`.
+    pub fn of(rules: &FingerprintRules, request: &Inbound) -> Self {
+        Self(digest(HEAD_DOMAIN, rules, request, &Contents::Pending))
+    }
+
+    /// From its bytes.
+    pub fn from_bytes(bytes: Sha256Digest) -> Self {
+        Self(bytes)
+    }
+}
+
+/// What a row holds of its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Print {
+    /// All of it.
+    Whole(Fingerprint),
+    /// Its head: the body was still on its way when the claim was made, and has not been settled with (rule 4.22).
+    Pending(HeadFingerprint),
+}
+
+impl Print {
+    /// As stored: the digest; one of a head alone behind a zero, so that neither is ever taken for the other.
+    pub fn to_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Whole(fingerprint) => fingerprint.0.to_vec(),
+            Self::Pending(head) => [&[0], head.0.as_slice()].concat(),
+        }
+    }
+
+    /// From what [`Self::to_bytes`] made; `None` for anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        match (bytes.try_into(), bytes.split_first()) {
+            (Ok(digest), _) => Some(Self::Whole(Fingerprint(digest))),
+            (_, Some((0, head))) => Some(Self::Pending(HeadFingerprint(head.try_into().ok()?))),
+            _ => None,
+        }
+    }
+}
+
+fn digest(
+    domain: &str,
+    rules: &FingerprintRules,
+    request: &Inbound,
+    contents: &Contents,
+) -> Sha256Digest {
+    let mut hasher = PartsHasher::new(domain);
+    for part in compared(rules) {
+        add(&mut hasher, part, request, contents);
+    }
+    hasher.finish()
 }
 
 /// What the contract compares, in a fixed order: the one in which it lists them says nothing.

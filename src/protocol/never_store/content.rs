@@ -27,13 +27,13 @@ pub struct Content<'b> {
 }
 
 impl<'b> Content<'b> {
-    /// Of a request. One in a content coding is not decoded.
-    pub fn of_request(headers: &Headers, bytes: &'b [u8]) -> Self {
+    /// Of a request; `None` is too large to be looked into. One in a content coding is not decoded.
+    pub fn of_request(headers: &Headers, bytes: Option<&'b [u8]>) -> Self {
         let mut codings = headers.lines("content-encoding");
         let plain = codings.all(|line| line.is_empty() || line.eq_ignore_ascii_case("identity"));
         Self {
             kind: kind(headers),
-            bytes: (plain || bytes.is_empty()).then_some(bytes),
+            bytes: bytes.filter(|bytes| plain || bytes.is_empty()),
         }
     }
 

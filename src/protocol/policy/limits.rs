@@ -6,6 +6,7 @@ use super::super::contract::{Located, Section};
 
 const KIB: i64 = 1024;
 const MIB: i64 = 1024 * KIB;
+const GIB: i64 = 1024 * MIB;
 
 /// How claims are spread: `[ledger]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +50,9 @@ pub enum KvMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Guarded requests with more bytes than this get 413 (rule 4.12).
-    pub request_body: usize,
+    pub request_body: u64,
+    /// Bodies up to this many bytes are read whole before anything is claimed (rule 4.22).
+    pub buffered_body: usize,
     /// How many new keys a minute one caller may claim in one shard (rule 5.25); 0 is no limit.
     pub new_keys_per_minute: u32,
 }
@@ -95,7 +98,8 @@ pub fn responses(responses: &Section<'_>) -> ResponseRules {
     let rules = ResponseRules {
         kv: responses.choice("kv", KvMode::Always, &modes, &[]),
         // A row of a Durable Object takes 2 MB, with the headers of the record and the row's other columns.
-        inline_limit: size(responses, "inline_limit", 0..=1_900_000, 256 * KIB),
+        inline_limit: usize::try_from(size(responses, "inline_limit", 0..=1_900_000, 256 * KIB))
+            .unwrap_or_default(),
     };
     responses.end();
     rules
@@ -103,8 +107,10 @@ pub fn responses(responses: &Section<'_>) -> ResponseRules {
 
 /// Reads `[limits]`.
 pub fn limits(limits: &Section<'_>) -> Limits {
+    // What Cloudflare's edge lets through: 100 MB on most plans, 5 GB at most.
+    let request_body = size(limits, "request_body", 1..=5 * GIB, 100 * MIB);
     // An isolate has 128 MB, which all its requests share.
-    let request_body = size(limits, "request_body", 1..=32 * MIB, 8 * MIB);
+    let buffered_body = size(limits, "buffered_body", 0..=32 * MIB, MIB);
     // By default the 150 a second that a shard is planned for: nobody who keeps to the plan ever meets the limit.
     let new_keys = limits.number(
         "new_keys_per_minute",
@@ -114,6 +120,7 @@ pub fn limits(limits: &Section<'_>) -> Limits {
     );
     let rules = Limits {
         request_body,
+        buffered_body: usize::try_from(buffered_body).unwrap_or_default(),
         new_keys_per_minute: u32::try_from(new_keys.value).unwrap_or_default(),
     };
     limits.end();
@@ -126,9 +133,9 @@ fn size(
     name: &'static str,
     range: RangeInclusive<i64>,
     default: i64,
-) -> usize {
+) -> u64 {
     let Some(entry) = section.get(name) else {
-        return usize::try_from(default).unwrap_or_default();
+        return u64::try_from(default).unwrap_or_default();
     };
     const MEANT: &str = "a number of bytes, or a string such as \"256 KiB\" or \"8 MiB\",";
     let bytes = match entry.value.as_str() {
@@ -146,7 +153,7 @@ fn size(
                 None
             }),
     };
-    usize::try_from(bytes.unwrap_or(default)).unwrap_or_default()
+    u64::try_from(bytes.unwrap_or(default)).unwrap_or_default()
 }
 
 fn bytes_of(text: &str) -> Option<i64> {
@@ -156,6 +163,7 @@ fn bytes_of(text: &str) -> Option<i64> {
         "B" => 1,
         "KiB" => KIB,
         "MiB" => MIB,
+        "GiB" => GIB,
         _ => return None,
     };
     number.parse::<i64>().ok()?.checked_mul(factor)
@@ -167,6 +175,8 @@ pub struct Call<'a> {
     pub deadline: Located<'a, i64>,
     /// The lease, in seconds (rule 5.8).
     pub lease: Located<'a, i64>,
+    /// How long a body may take that is sent on while it comes, in seconds (rule 4.22).
+    pub upload: i64,
 }
 
 /// The longest deadline of a call that the Worker makes, seconds. The platform cuts a call off at 100 s without naming a
@@ -186,6 +196,7 @@ pub fn call<'a>(call: &Section<'a>, longest: i64) -> Call<'a> {
     );
     // Within the margin the attempt still has to be settled.
     let lease = call.number("lease_seconds", 11..=3600, "a whole number of seconds", 90);
+    let upload = call.number("upload_seconds", 1..=3600, "a whole number of seconds", 300);
     if lease.value < deadline.value + 10 {
         let wrong = format!(
             "a lease of {} s is too short for a deadline of {} s",
@@ -203,5 +214,9 @@ pub fn call<'a>(call: &Section<'a>, longest: i64) -> Call<'a> {
         );
     }
     call.end();
-    Call { deadline, lease }
+    Call {
+        deadline,
+        lease,
+        upload: upload.value,
+    }
 }

@@ -22,6 +22,9 @@ pub struct Route {
     pub deadline_ms: u64,
     /// How long an attempt is known to run, in milliseconds; longer than the deadline, shorter than the retention.
     pub lease_ms: u64,
+    /// How long a body may take that is sent on while it comes, in milliseconds: that much longer is the lease of its attempt
+    /// (rule 4.22).
+    pub upload_ms: u64,
     /// What makes the call to the origin.
     pub dispatch: Dispatch,
     /// How a first answer reaches its client.
@@ -45,6 +48,12 @@ pub enum Deliver {
 }
 
 impl Route {
+    /// Whether a request is only taken with its whole body in memory: it is handed over, or its key stands in the body.
+    pub fn needs_whole_body(&self) -> bool {
+        let in_body = |contract: &Contract| contract.key.body.is_some();
+        self.dispatch == Dispatch::Detached || self.contract.as_ref().is_some_and(in_body)
+    }
+
     /// Whether the route is about that method.
     pub fn takes(&self, method: &str) -> bool {
         self.methods.is_empty() || self.methods.iter().any(|own| own == method)
@@ -169,7 +178,11 @@ fn route(own: &Section<'_>, layer: Layer<'_>, shelf: &Shelf<'_>) -> Option<Route
         Dispatch::Detached => LONGEST_DETACHED_CALL,
     };
     let table = over(layer, shelf.policy, shelf.report).table("call");
-    let Call { deadline, lease } = call(&table, longest);
+    let Call {
+        deadline,
+        lease,
+        upload,
+    } = call(&table, longest);
     let (text, methods, template) = matching?;
     let methods = match &contract {
         Some(contract) => covered(own, &text, methods, contract),
@@ -190,6 +203,7 @@ fn route(own: &Section<'_>, layer: Layer<'_>, shelf: &Shelf<'_>) -> Option<Route
         contract,
         deadline_ms: ms(deadline.value),
         lease_ms: ms(lease.value),
+        upload_ms: ms(upload),
         dispatch,
         deliver,
     })
