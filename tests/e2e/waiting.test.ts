@@ -198,9 +198,10 @@ test("edge_078 rule_5_19 a call that has waited takes nothing: it is told to ask
   const { place, gate, claim, first } = await hold({ script: (_, response) => response.writeHead(503).end("not now") });
   const bytes = (column: string): Buffer => Buffer.from(claim[column] as ArrayBuffer);
   const hex = (digits: string): Buffer => Buffer.from(digits, "hex");
-  // Version 3, begin, another attempt; lease, retention, scope, a wait of 20 s, and all else switched off: as tests/formats.rs.
+  // Version 3, begin, another attempt; the request by its head and as a whole; lease, retention, scope, a wait of 20 s, and all else switched off: as tests/formats.rs.
   const [head, tail] = [hex("0300"), hex(`90bf0580b89929${"05".repeat(16)}a09c010000000000`)];
-  const begin = Buffer.concat([head, bytes("id"), Buffer.alloc(16, 7), bytes("fingerprint"), tail]);
+  const request = [Buffer.alloc(32, 4), hex("01"), bytes("fingerprint")];
+  const begin = Buffer.concat([head, bytes("id"), Buffer.alloc(16, 7), ...request, tail]);
   const answer = gateway.tellLedger(begin);
   await waiting(1);
   gate.open();
