@@ -161,7 +161,7 @@ test("rule_5_28 a retry that waits is hashed first, and gets the first answer wh
   assert.equal(place.count, 1);
 });
 
-test("edge_071 rule_7_7 an upload that breaks off is cut at the origin, and leaves nothing behind", async () => {
+test("fault_u1 edge_071 rule_7_7 an upload that breaks off is cut at the origin, and leaves nothing behind", async () => {
   for (const length of [LARGE, undefined]) {
     for (const ending of ["end", "reset"] as const) {
       const place = origin.place();
@@ -187,7 +187,7 @@ test("edge_071 rule_7_7 an upload that breaks off is cut at the origin, and leav
 });
 let truncated = 0;
 
-test("rule_7_7 where the contract says so, a broken upload holds its key", async () => {
+test("fault_u1 rule_7_7 where the contract says so, a broken upload holds its key", async () => {
   const place = origin.place(undefined, { under: "/hold" });
   const key = gateway.key();
   const body = bytes(LARGE, 8);
@@ -244,7 +244,7 @@ test("rule_4_22 an origin that answers early is believed: what it stores is comp
   assert.equal(place.count, 1);
 });
 
-test("rule_7_7 an origin that has begun to answer has acted, although the upload never ends", async () => {
+test("fault_u2 fault_o4 rule_7_7 an origin that has begun to answer has acted, although the upload never ends", async () => {
   const { promise: answered, resolve } = Promise.withResolvers<void>();
   const place = origin.place((_, response) => response.writeHead(201).end("made", resolve), { early: true });
   const key = gateway.key();
@@ -261,7 +261,7 @@ test("rule_7_7 an origin that has begun to answer has acted, although the upload
   assert.equal(place.count, 1);
 });
 
-test("rule_7_7 an origin that goes away in the middle of an upload has not executed it", async () => {
+test("fault_u2 rule_7_7 an origin that goes away in the middle of an upload has not executed it", async () => {
   const place = origin.place((request) => request.reset(), { early: true });
   const key = gateway.key();
   const body = bytes(LARGE, 15);
@@ -274,7 +274,7 @@ test("rule_7_7 an origin that goes away in the middle of an upload has not execu
   assert.equal(place.count, 2);
 });
 
-test("rule_4_22 an upload may take its own time, and no longer", async () => {
+test("fault_u3 rule_4_22 an upload may take its own time, and no longer", async () => {
   const place = origin.place(undefined, { under: "/quick" });
   const key = gateway.key();
   const wire = await beginUpload(place, key, LARGE);
