@@ -10,6 +10,8 @@ mod axes;
 mod begin;
 #[path = "claim/clocks.rs"]
 mod clocks;
+#[path = "claim/generations.rs"]
+mod generations;
 #[path = "claim/pending.rs"]
 mod pending;
 #[path = "claim/sequences.rs"]

@@ -4,10 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use reprise::protocol::compiled;
-use reprise::protocol::contract::{Outcome, OutcomeTable};
+use reprise::protocol::contract::{NeverThen, Outcome, OutcomeTable};
 use reprise::protocol::headers::Headers;
-use reprise::protocol::outcome::Happened;
+use reprise::protocol::outcome::{Ends, Happened};
 use reprise::protocol::policy::Policy;
+use reprise::protocol::record::Unkept;
 
 use Outcome::{Hold, Release, Store};
 
@@ -163,4 +164,36 @@ fn rule_7_2_each_page_of_the_edge_may_have_a_row_of_its_own() {
         [520, 521, 525].map(|s| outcome(group, s)),
         [Release, Hold, Release]
     );
+}
+
+#[test]
+fn rule_8_2_rule_8_9_how_an_attempt_ends_by_its_outcome_and_by_what_may_be_kept() {
+    let table = table("[routes.outcome]\nstore = [\"2xx\", \"3xx\", \"4xx\"]\nhold = [\"5xx\"]");
+    let (released, spent) = (Some(NeverThen::Release), Some(NeverThen::Spent));
+    let (withheld, too_large) = (
+        Ends::StoreHead(Unkept::Withheld),
+        Ends::StoreHead(Unkept::TooLarge),
+    );
+    for (happened, not_kept, is_too_large, expected) in [
+        (Happened::Answer(201), None, false, Ends::Store),
+        (Happened::Answer(201), None, true, too_large),
+        (Happened::Answer(201), spent, false, withheld),
+        (Happened::Answer(201), spent, true, withheld),
+        (Happened::Answer(201), released, false, Ends::Release),
+        (Happened::Answer(201), released, true, Ends::Release),
+        // Only what would be stored is withheld: an unknown outcome stays one, a released claim is gone already.
+        (Happened::Answer(500), released, false, Ends::Hold),
+        (Happened::Answer(500), spent, true, Ends::Hold),
+        (Happened::Answer(429), None, true, Ends::Release),
+        (Happened::Answer(429), spent, false, Ends::Release),
+        (Happened::NotSent, None, false, Ends::Release),
+        (Happened::NoAnswer, None, false, Ends::Hold),
+        (Happened::Deadline, None, false, Ends::Hold),
+        (Happened::BrokenOff, None, false, Ends::Hold),
+        (Happened::EdgeMade(521), None, false, Ends::Release),
+        (Happened::EdgeMade(522), None, false, Ends::Hold),
+    ] {
+        let ends = happened.ends(&table, not_kept, is_too_large);
+        assert_eq!(ends, expected, "{happened:?} {not_kept:?} {is_too_large}");
+    }
 }

@@ -89,12 +89,15 @@ pub async fn dispatch(
     asked_at: Time,
 ) -> (Attempt, Answer) {
     let attempt = permit.spend();
-    // The lease has run since the shard gave the permit, later than it was asked for it: the call ends within, however late the
-    // permit came (rule 6.4).
-    let left_ms = attempt.lease_left_ms.saturating_sub(elapsed(asked_at));
-    if left_ms == 0 {
+    let deadline_ms = guarded.route.deadline_ms;
+    let most_ms = match body {
+        Incoming::Whole(_) => deadline_ms,
+        // The deadline begins with the end of the body, the lease does not.
+        Incoming::Upload(_) => u64::MAX,
+    };
+    let Some(time_ms) = attempt.time_for_call(most_ms, elapsed(asked_at)) else {
         return (attempt, Answer::None(Happened::NotSent));
-    }
+    };
     // What throws here throws before anything is sent.
     let prepared = AbortController::new().and_then(|abort| {
         let outbound = outbound(settings, guarded, attempt, request, body, &abort)?;
@@ -107,13 +110,12 @@ pub async fn dispatch(
             return (attempt, Answer::None(Happened::NotSent));
         }
     };
-    let deadline_ms = guarded.route.deadline_ms;
     let answer = match body {
-        Incoming::Whole(_) => clock::within(deadline_ms.min(left_ms), call(&outbound)).await,
+        Incoming::Whole(_) => clock::within(time_ms, call(&outbound)).await,
         Incoming::Upload(upload) => {
             let heard = Cell::new(false);
             let sent = send(upload, &outbound, deadline_ms, &heard);
-            let sent = clock::within(left_ms, sent).await;
+            let sent = clock::within(time_ms, sent).await;
             // The lease is over: whether the origin may have acted is a matter of what it has got, and said.
             let cut = !upload.is_whole() && !heard.get();
             sent.or_else(|| cut.then_some(Answer::None(Happened::UploadCut)))

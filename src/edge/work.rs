@@ -16,11 +16,9 @@ use super::runner;
 use super::settings::Settings;
 use super::shard::Unavailable;
 use crate::protocol::claim::{AttemptId, Begin};
-use crate::protocol::contract::{AfterExpiry, LeaseOver, WhileRunning};
 use crate::protocol::decision::Guarded;
 use crate::protocol::exchange::Exchange;
-use crate::protocol::fingerprint::sketch::{differences, sketch};
-use crate::protocol::fingerprint::{Contents, Fingerprint, HeadFingerprint};
+use crate::protocol::fingerprint::{Contents, Fingerprint};
 use crate::protocol::handover::Handover;
 use crate::protocol::policy::{Dispatch, KvMode};
 use crate::protocol::prefer;
@@ -29,7 +27,7 @@ use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::replay::{self, Head, Status};
 use crate::protocol::request::{Body, Inbound};
 use crate::protocol::time::Time;
-use crate::protocol::verdict::{Mismatch, Permit, Verdict};
+use crate::protocol::verdict::{Permit, Verdict};
 use futures_channel::oneshot;
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
@@ -49,7 +47,6 @@ pub struct Work {
     body: Incoming,
     guarded: Guarded<'static>,
     contents: Contents,
-    head: HeadFingerprint,
     /// `None` while the body is on its way.
     fingerprint: Option<Fingerprint>,
     attempt: AttemptId,
@@ -89,7 +86,6 @@ impl Work {
             Incoming::Upload(_) => Contents::unread(rules),
         };
         Self {
-            head: HeadFingerprint::of(rules, &request),
             fingerprint: Fingerprint::with(rules, &request, &contents),
             line: Line::new(
                 &guarded.route.name,
@@ -116,7 +112,15 @@ impl Work {
     pub async fn run(mut self, reply: Reply) {
         let (wait_ms, granted_s) =
             prefer::wait_ms(&self.guarded.contract.running, &self.request.headers);
-        let mut asked = self.question(wait_ms);
+        let uploads = self.body.whole().is_none();
+        let mut asked = self.guarded.question(
+            self.attempt,
+            &self.request,
+            &self.contents,
+            self.fingerprint,
+            uploads,
+            wait_ms,
+        );
         if self.is_named_by_a_claim()
             && let Err(refusal) = self.vouch().await
         {
@@ -187,44 +191,6 @@ impl Work {
         self.ledger_at.plus(elapsed(self.asked_at))
     }
 
-    /// What the ledger is asked.
-    fn question(&self, wait_ms: u64) -> Begin {
-        let Guarded {
-            route, contract, ..
-        } = self.guarded;
-        Begin {
-            claim: self.guarded.claim,
-            attempt: self.attempt,
-            head: self.head,
-            fingerprint: self.fingerprint,
-            lease_ms: match self.body {
-                Incoming::Whole(_) => route.lease_ms,
-                Incoming::Upload(_) => route.lease_ms + route.upload_ms,
-            },
-            retention_ms: contract.retention.ms,
-            scope: self.guarded.caller,
-            wait_ms,
-            run_again: contract.unknown.lease_over == LeaseOver::RunAgain,
-            running_first: contract.mismatch.while_running == WhileRunning::RunningFirst,
-            refuse_expired_ms: match contract.retention.after {
-                AfterExpiry::New => 0,
-                AfterExpiry::Refuse(ms) => ms,
-            },
-            sketch: self.sketch(),
-            tell_record: contract.mismatch.resource.is_some(),
-        }
-    }
-
-    /// What a mismatch would be explained by. The attempt's id is its salt: whoever reads the row knows it too.
-    fn sketch(&self) -> Vec<u8> {
-        let contract = self.guarded.contract;
-        if !contract.mismatch.explain || !contract.errors.has_room_for_differences() {
-            return Vec::new();
-        }
-        let salt = self.attempt.as_bytes();
-        sketch(&contract.fingerprint, salt, &self.request, &self.contents)
-    }
-
     /// Nothing is told about a claim before the origin has said that this caller may know of it (axis A1).
     async fn vouch(&mut self) -> Result<(), Refusal> {
         if self.vouched {
@@ -244,30 +210,14 @@ impl Work {
                 Some(payload) => self.replay(&record, &payload),
                 None => self.refusal(&replay_unavailable(&record)),
             },
-            Verdict::Mismatch(mismatch) => self.mismatch(&mismatch),
+            Verdict::Mismatch(mismatch) => {
+                let contract = self.guarded.contract;
+                let refusal = mismatch.explained(contract, &self.request, &self.contents);
+                self.refusal(&refusal)
+            }
             Verdict::Refuse(refusal) => self.refusal(&refusal),
             // Only `run` sees a permit, and executes it; and `begin` reads the body that is needed.
             Verdict::Execute(_) | Verdict::BodyNeeded => Err("this is nothing to tell".into()),
-        }
-    }
-
-    fn mismatch(&mut self, mismatch: &Mismatch) -> Result<Response, JsValue> {
-        let contract = self.guarded.contract;
-        let found = differences(
-            &contract.fingerprint,
-            mismatch.attempt.as_bytes(),
-            &mismatch.sketch,
-            &self.request,
-            &self.contents,
-        );
-        let found = found
-            .iter()
-            .filter_map(|one| serde_json::to_value(one).ok());
-        let refusal = mismatch.refusal().explained(found.collect());
-        let resource = contract.mismatch.resource.as_ref();
-        match resource.and_then(|pointer| mismatch.resource_id(pointer)) {
-            Some(id) => self.refusal(&refusal.about_resource(id)),
-            None => self.refusal(&refusal),
         }
     }
 

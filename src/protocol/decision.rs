@@ -1,8 +1,12 @@
 //! The first decision about a request: pass it, refuse it, or guard it (docs/protocol.md §1 to §3). It is made from the head
 //! alone, but for contracts whose key may stand in the body.
 
-use super::claim::{ClaimId, ScopeId};
-use super::contract::{Anonymous, Contract, KeyRules, Missing, Pattern};
+use super::claim::{AttemptId, Begin, ClaimId, ScopeId};
+use super::contract::{
+    AfterExpiry, Anonymous, Contract, KeyRules, LeaseOver, Missing, Pattern, WhileRunning,
+};
+use super::fingerprint::sketch::sketch;
+use super::fingerprint::{Contents, Fingerprint, HeadFingerprint};
 use super::first_sent;
 use super::key::{Key, KeyFault};
 use super::policy::{Policy, Route};
@@ -63,6 +67,49 @@ pub struct Guarded<'p> {
     pub claim: ClaimId,
     /// Who is asking, whatever the key (rule 3.6).
     pub caller: ScopeId,
+}
+
+impl Guarded<'_> {
+    /// What the ledger is asked for `attempt`, whose body was read as `contents`. `uploads` is that the body is still on its way, and
+    /// takes its time (rule 4.22).
+    pub fn question(
+        &self,
+        attempt: AttemptId,
+        request: &Inbound,
+        contents: &Contents,
+        fingerprint: Option<Fingerprint>,
+        uploads: bool,
+        wait_ms: u64,
+    ) -> Begin {
+        let contract = self.contract;
+        Begin {
+            claim: self.claim,
+            attempt,
+            head: HeadFingerprint::of(&contract.fingerprint, request),
+            fingerprint,
+            lease_ms: self.route.lease_ms + if uploads { self.route.upload_ms } else { 0 },
+            retention_ms: contract.retention.ms,
+            scope: self.caller,
+            wait_ms,
+            run_again: contract.unknown.lease_over == LeaseOver::RunAgain,
+            running_first: contract.mismatch.while_running == WhileRunning::RunningFirst,
+            refuse_expired_ms: match contract.retention.after {
+                AfterExpiry::New => 0,
+                AfterExpiry::Refuse(ms) => ms,
+            },
+            sketch: self.sketch(attempt, request, contents),
+            tell_record: contract.mismatch.resource.is_some(),
+        }
+    }
+
+    /// What a mismatch would be explained by. The attempt's id is its salt: whoever reads the row knows it too.
+    fn sketch(&self, attempt: AttemptId, request: &Inbound, contents: &Contents) -> Vec<u8> {
+        let contract = self.contract;
+        if !contract.mismatch.explain || !contract.errors.has_room_for_differences() {
+            return Vec::new();
+        }
+        sketch(&contract.fingerprint, attempt.as_bytes(), request, contents)
+    }
 }
 
 /// Decides about `request`, which came at `now`. Reads neither body nor storage.

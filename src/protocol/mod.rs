@@ -10,6 +10,7 @@ pub mod digest;
 pub mod exchange;
 pub mod fingerprint;
 pub mod first_sent;
+pub mod generations;
 pub mod handover;
 pub mod headers;
 pub mod hints;

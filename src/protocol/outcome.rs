@@ -1,7 +1,8 @@
 //! What happened at the origin, and what follows from it (docs/protocol.md §7).
 
-use super::contract::{EDGE_STATUSES, Outcome, OutcomeTable};
+use super::contract::{EDGE_STATUSES, NeverThen, Outcome, OutcomeTable};
 use super::headers::Headers;
+use super::record::Unkept;
 
 /// What became of the one call to the origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,19 @@ pub enum Happened {
     EdgeMade(u16),
     /// A whole answer with this status.
     Answer(u16),
+}
+
+/// How an attempt ends, by what happened and by what may be kept of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// The answer is kept, and given to the client.
+    Store,
+    /// The client gets the answer; that it was there is kept, and why it is not (rules 8.2 and 8.9).
+    StoreHead(Unkept),
+    /// The claim is removed; the client gets the answer, or a refusal where there is none.
+    Release,
+    /// The claim stays as unknown; the client gets a refusal.
+    Hold,
 }
 
 /// What the origin's status route says of an operation whose outcome is unknown (rule 5.24).
@@ -70,6 +84,20 @@ impl Happened {
             Self::NotSent
         } else {
             Self::NoAnswer
+        }
+    }
+
+    /// How the attempt ends, given what is `not_kept` of the answer (rule 8.9), and whether it is too large to be (rule 8.2).
+    pub fn ends(self, table: &OutcomeTable, not_kept: Option<NeverThen>, too_large: bool) -> Ends {
+        match (self.outcome(table), not_kept, self) {
+            (Outcome::Release, ..) | (Outcome::Store, Some(NeverThen::Release), _) => Ends::Release,
+            (Outcome::Store, Some(NeverThen::Spent), _) => Ends::StoreHead(Unkept::Withheld),
+            (Outcome::Store, None, Self::Answer(_)) if too_large => {
+                Ends::StoreHead(Unkept::TooLarge)
+            }
+            (Outcome::Store, None, Self::Answer(_)) => Ends::Store,
+            // An answer that is no answer cannot be stored; the policy's reader refuses to say so.
+            (Outcome::Hold | Outcome::Store, ..) => Ends::Hold,
         }
     }
 

@@ -100,6 +100,14 @@ impl Record {
     }
 }
 
+impl Record {
+    /// Whether it may answer a request with this `fingerprint` at `now`, as far as it says so itself: where it came from is to be
+    /// judged by whoever has it.
+    pub fn may_answer(&self, fingerprint: Fingerprint, now: Time) -> bool {
+        self.fingerprint == fingerprint && now < self.expires_at
+    }
+}
+
 /// The headers of an answer, sorted by what becomes of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sorted {

@@ -5,6 +5,7 @@ pub use super::code::{Code, NewKey, Retry, Row};
 use super::contract::{Contract, ErrorTemplate, MismatchRetry, Placeholder};
 use super::exchange::Exchange;
 use super::headers::Headers;
+use super::outcome::Happened;
 use super::replay::{Head, signal};
 use super::time::Time;
 use super::{cors, hints};
@@ -88,6 +89,27 @@ impl Refusal {
             challenge: None,
             differences: Vec::new(),
             resource: None,
+        }
+    }
+
+    /// What a client gets where no answer of the origin is given to it (rule 7.3).
+    pub fn no_answer(happened: Happened) -> Self {
+        let may_have_run = "The operation may have happened: find out at the origin before you send it under a new key.";
+        match happened.without_edge() {
+            Happened::NotSent => Self::new(
+                Code::OriginNotReached,
+                "The request did not reach the origin, so nothing ran. Retry with the same key.",
+            ),
+            Happened::Deadline => Self::new(Code::OriginDeadline, may_have_run),
+            Happened::BrokenOff => Self::new(Code::OriginBrokeOff, may_have_run),
+            // The part of the request that it has got may be enough for this origin: the contract says so.
+            Happened::UploadCut => Self::new(Code::OutcomeUnknown, may_have_run),
+            Happened::NoAnswer | Happened::EdgeMade(_) => {
+                Self::new(Code::OriginNoAnswer, may_have_run)
+            }
+            Happened::Answer(status) => {
+                Self::new(Code::OutcomeUnknown, may_have_run).originally(status)
+            }
         }
     }
 

@@ -1,9 +1,12 @@
 //! What a `begin` means for the request that asked: run, replay, or refuse.
 
 use super::claim::{AttemptId, Begin, Begun};
-use super::contract::LedgerDown;
+use super::contract::{Contract, LedgerDown, RetentionFrom, RetentionRules};
+use super::fingerprint::Contents;
+use super::fingerprint::sketch::differences;
 use super::record::{Place, Record, Unkept};
 use super::refusal::{Code, Refusal};
+use super::request::Inbound;
 use super::time::Time;
 use serde_json::Value;
 
@@ -56,6 +59,26 @@ impl Mismatch {
         )
         .until(self.expires_at)
     }
+
+    /// The refusal of `request`, with what differs and what the first request made, as far as the contract tells (axis F3).
+    pub fn explained(
+        &self,
+        contract: &Contract,
+        request: &Inbound,
+        contents: &Contents,
+    ) -> Refusal {
+        let salt = self.attempt.as_bytes();
+        let found = differences(&contract.fingerprint, salt, &self.sketch, request, contents);
+        let found = found
+            .iter()
+            .filter_map(|one| serde_json::to_value(one).ok());
+        let refusal = self.refusal().explained(found.collect());
+        let resource = contract.mismatch.resource.as_ref();
+        match resource.and_then(|pointer| self.resource_id(pointer)) {
+            Some(id) => refusal.about_resource(id),
+            None => refusal,
+        }
+    }
 }
 
 /// The permission to call the origin once (rule 6.1). It comes out of a `begin` and nowhere else, and cannot be copied:
@@ -86,6 +109,25 @@ pub struct Attempt {
     pub expires_at: Time,
     /// For how long the attempt was known to run when the shard said so, milliseconds.
     pub lease_left_ms: u64,
+}
+
+impl Attempt {
+    /// How long the one call may take that begins `elapsed_ms` after the ledger was asked: `deadline_ms`, or what is left of the
+    /// lease, which runs since the shard gave the permit, later than it was asked for it. `None` where nothing is left, and
+    /// nothing is sent (rule 6.4).
+    pub fn time_for_call(&self, deadline_ms: u64, elapsed_ms: u64) -> Option<u64> {
+        let left_ms = self.lease_left_ms.saturating_sub(elapsed_ms);
+        (left_ms > 0).then(|| deadline_ms.min(left_ms))
+    }
+
+    /// Until when an answer is kept that was complete at `completed`; `ttl_ms` is what the origin says of that (rules 5.8, 8.13).
+    pub fn kept_until(&self, rules: &RetentionRules, completed: Time, ttl_ms: Option<u64>) -> Time {
+        match (ttl_ms, rules.from) {
+            (Some(ms), _) => completed.plus(ms),
+            (None, RetentionFrom::FirstSight) => self.expires_at,
+            (None, RetentionFrom::Completion) => completed.plus(rules.ms),
+        }
+    }
 }
 
 impl Permit {

@@ -2,11 +2,12 @@
 
 use crate::*;
 use reprise::protocol::claim::Begun;
+use reprise::protocol::contract::{AfterExpiry, RetentionFrom, RetentionRules};
 use reprise::protocol::exchange::Exchange;
 use reprise::protocol::headers::Headers;
 use reprise::protocol::record::{Place, Provenance, Record, Unkept};
 use reprise::protocol::refusal::{Code, Refusal};
-use reprise::protocol::verdict::{Mismatch, Verdict};
+use reprise::protocol::verdict::{Attempt, Mismatch, Verdict};
 
 fn record(place: Place) -> Record {
     Record {
@@ -249,4 +250,53 @@ fn rule_5_3_the_refusal_says_for_how_many_seconds_the_first_request_runs() {
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     let detail = body["detail"].as_str().unwrap();
     assert!(detail.contains(" 9 s."), "{detail}");
+}
+
+/// Spent under a lease with so much left.
+fn spent(lease_left_ms: u64) -> Attempt {
+    Attempt {
+        id: attempt(2),
+        first_seen: at(START),
+        expires_at: at(START + RETENTION),
+        lease_left_ms,
+    }
+}
+
+#[test]
+fn rule_6_4_a_call_ends_with_its_deadline_or_with_the_lease_whichever_comes_first() {
+    for (lease_left, deadline, elapsed, expected) in [
+        (90, 60, 0, Some(60)),
+        (90, 60, 30, Some(60)),
+        (90, 60, 31, Some(59)),
+        (90, 60, 89, Some(1)),
+        // Nothing is left: nothing is sent.
+        (90, 60, 90, None),
+        (90, 60, 5_000, None),
+        (0, 60, 0, None),
+        // A permit that was given once more has the rest of a lease.
+        (10, 60, 0, Some(10)),
+    ] {
+        let time = spent(lease_left).time_for_call(deadline, elapsed);
+        assert_eq!(time, expected, "{lease_left} {deadline} {elapsed}");
+    }
+}
+
+#[test]
+fn rule_5_8_rule_8_13_an_answer_is_kept_from_first_sight_or_from_completion_or_as_the_origin_says()
+{
+    let rules = |from| RetentionRules {
+        ms: RETENTION,
+        from,
+        after: AfterExpiry::New,
+    };
+    let completed = at(START + 7);
+    for (from, ttl_ms, expected) in [
+        (RetentionFrom::FirstSight, None, START + RETENTION),
+        (RetentionFrom::Completion, None, START + 7 + RETENTION),
+        (RetentionFrom::FirstSight, Some(60), START + 7 + 60),
+        (RetentionFrom::Completion, Some(600), START + 7 + 600),
+    ] {
+        let until = spent(LEASE).kept_until(&rules(from), completed, ttl_ms);
+        assert_eq!(until, at(expected), "{from:?} {ttl_ms:?}");
+    }
 }

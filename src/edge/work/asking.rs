@@ -10,6 +10,7 @@ use crate::edge::shard::{Asked, Shard, Unavailable};
 use crate::edge::{clock, question};
 use crate::protocol::claim::{AttemptId, Begin, Begun, Ending, Settle, Settled};
 use crate::protocol::contract::Question;
+use crate::protocol::generations::{self, Both};
 use crate::protocol::outcome::Probed;
 use crate::protocol::policy::Shards;
 use crate::protocol::record::{Place, Record};
@@ -142,37 +143,30 @@ impl Work {
         }
     }
 
-    /// The answer, and the shards that gave it. A claim is begun in the own shards first and looked for in the others then, and
-    /// Workers for which these are the own ones do the same the other way round: whichever of two comes second sees the first,
-    /// and gives way (rule 5.23).
+    /// The answer, and the shards that gave it.
     async fn begin_in_each(&mut self, event: &Begin) -> Result<(Asked, Shards), Unavailable> {
         let rules = self.settings.policy.ledger;
         let asked = self.shard(rules.own).begin(event.clone()).await?;
-        let Some(other) = rules.other else {
+        let other = rules
+            .other
+            .filter(|_| generations::other_counts(&asked.begun));
+        let Some(other) = other else {
             return Ok((asked, rules.own));
         };
-        let permitted = matches!(asked.begun, Begun::Execute { .. });
-        // A key that is new only here is not one too many (rule 5.24).
-        let seems_new = permitted || matches!(asked.begun, Begun::TooManyKeys { .. });
-        if !seems_new && !matches!(asked.begun, Begun::Unknown { .. }) {
-            return Ok((asked, rules.own));
-        }
         let look = Begin {
             wait_ms: 0,
             ..event.clone()
         };
-        match self.shard(other).peek(look).await {
-            Ok(Some(Asked { begun, .. })) if seems_new || matches!(begun, Begun::Done { .. }) => {
-                if permitted {
-                    self.settle(event.attempt, Ending::Release).await;
-                }
-                Ok((Asked { begun, ..asked }, other))
-            }
-            Err(Unavailable) if permitted => {
-                self.settle(event.attempt, Ending::Release).await;
-                Err(Unavailable)
-            }
-            _ => Ok((asked, rules.own)),
+        let found = self.shard(other).peek(look).await.ok();
+        let found = found.map(|asked| asked.map(|asked| asked.begun));
+        let both = generations::both(&asked.begun, found);
+        if both != Both::Own && matches!(asked.begun, Begun::Execute { .. }) {
+            self.settle(event.attempt, Ending::Release).await;
+        }
+        match both {
+            Both::Own => Ok((asked, rules.own)),
+            Both::Other(begun) => Ok((Asked { begun, ..asked }, other)),
+            Both::NoAnswer => Err(Unavailable),
         }
     }
 

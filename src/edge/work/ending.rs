@@ -8,12 +8,12 @@ use crate::edge::log::elapsed;
 use crate::edge::origin::{self, Answer};
 use crate::edge::responses::Responses;
 use crate::protocol::claim::Ending;
-use crate::protocol::contract::{LeaseOver, NeverStore, NeverThen, Outcome, RetentionFrom, Test};
+use crate::protocol::contract::{LeaseOver, NeverStore, NeverThen, Test};
 use crate::protocol::control::Control;
 use crate::protocol::fingerprint::Fingerprint;
 use crate::protocol::headers::Headers;
 use crate::protocol::never_store;
-use crate::protocol::outcome::Happened;
+use crate::protocol::outcome::{Ends, Happened};
 use crate::protocol::policy::KvMode;
 use crate::protocol::record::{Place, Record, Sorted, Unkept};
 use crate::protocol::refusal::{Code, Refusal};
@@ -28,32 +28,27 @@ impl Work {
     pub(super) async fn execute(&mut self, permit: Permit, reply: Reply) {
         let (attempt, answer) = self.dispatch(permit).await;
         let happened = answer.happened();
-        let not_kept = self.not_kept(&answer);
-        let print = match (happened.outcome(&self.guarded.contract.outcome), not_kept) {
-            (Outcome::Release, _) | (Outcome::Store, Some(NeverThen::Release)) => {
+        let table = &self.guarded.contract.outcome;
+        let too_large = matches!(answer, Answer::TooLarge(..));
+        let ends = happened.ends(table, self.not_kept(&answer), too_large);
+        let print = match ends {
+            Ends::Release => {
                 self.drop_upload();
                 return self.release(attempt, answer, reply).await;
             }
-            (Outcome::Store, _) => self.whole_fingerprint().await,
-            (Outcome::Hold, _) => None,
+            Ends::Store | Ends::StoreHead(_) => self.whole_fingerprint().await,
+            Ends::Hold => None,
         };
-        match (print, not_kept, answer) {
-            (Some(print), Some(_), answer) => {
-                self.store_head(attempt, print, answer, Unkept::Withheld, reply)
-                    .await;
-            }
-            (Some(print), None, Answer::Whole(status, headers, body)) => {
+        match (print, ends, answer) {
+            (Some(print), Ends::Store, Answer::Whole(status, headers, body)) => {
                 self.store(attempt, print, status, headers, body, reply)
                     .await;
             }
-            (Some(print), None, answer @ Answer::TooLarge(..)) => {
-                self.line.warning = Some("body-not-kept");
-                self.store_head(attempt, print, answer, Unkept::TooLarge, reply)
-                    .await;
+            (Some(print), Ends::StoreHead(why), answer) => {
+                self.store_head(attempt, print, answer, why, reply).await;
             }
-            // What has no fingerprint, because its body never ended, is not done, whatever the origin said (rule 4.22). And an
-            // answer that is no answer cannot be stored; the policy's reader refuses to say so.
-            (None, ..) | (_, _, Answer::None(_)) => self.hold(attempt, happened, reply).await,
+            // What has no fingerprint, because its body never ended, is not done, whatever the origin said (rule 4.22).
+            _ => self.hold(attempt, happened, reply).await,
         }
     }
 
@@ -99,7 +94,7 @@ impl Work {
         let (_, answer) = self.dispatch(permit).await;
         let refusal = match answer.happened() {
             Happened::UploadCut => self.upload_cut(),
-            happened => no_answer(happened),
+            happened => Refusal::no_answer(happened),
         };
         self.deliver(answer, Status::Unguarded, &refusal, reply)
             .await;
@@ -216,6 +211,9 @@ impl Work {
         };
         let mut record = self.record(attempt, print, opened.status, &sorted, ttl);
         record.body = Place::NotKept(why);
+        if why == Unkept::TooLarge {
+            self.line.warning = Some("body-not-kept");
+        }
         if !self.settle_as(&record).await {
             return self.unrecorded(attempt, opened.status, reply);
         }
@@ -229,7 +227,7 @@ impl Work {
     async fn release(&mut self, attempt: Attempt, answer: Answer, reply: Reply) {
         let refusal = match answer.happened() {
             Happened::UploadCut => self.upload_cut(),
-            happened => no_answer(happened),
+            happened => Refusal::no_answer(happened),
         };
         let refusal = if self.settle(attempt.id, Ending::Release).await {
             refusal.retriable()
@@ -267,7 +265,10 @@ impl Work {
             // The lease ends in the same state.
             self.line.warning = Some("not-held");
         }
-        self.refuse(&no_answer(happened).until(attempt.expires_at), reply);
+        self.refuse(
+            &Refusal::no_answer(happened).until(attempt.expires_at),
+            reply,
+        );
     }
 
     /// How long the origin wants its answer kept, where the contract lets it say so (rule 8.13).
@@ -284,7 +285,7 @@ impl Work {
         ttl_ms: Option<u64>,
     ) -> Record {
         let completed = self.ledger_now();
-        let retention = &self.guarded.contract.retention;
+        let rules = &self.guarded.contract.retention;
         Record {
             claim: self.guarded.claim,
             attempt: attempt.id,
@@ -294,11 +295,7 @@ impl Work {
             origin: sorted.origin.clone(),
             first_seen: attempt.first_seen,
             completed,
-            expires_at: match (ttl_ms, retention.from) {
-                (Some(ms), _) => completed.plus(ms),
-                (None, RetentionFrom::FirstSight) => attempt.expires_at,
-                (None, RetentionFrom::Completion) => completed.plus(retention.ms),
-            },
+            expires_at: attempt.kept_until(rules, completed, ttl_ms),
             body: Place::NotKept(Unkept::TooLarge),
         }
     }
@@ -322,25 +319,5 @@ impl Work {
             self.line.warning = Some("not-copied");
         }
         self.line.store_ms += elapsed(started);
-    }
-}
-
-fn no_answer(happened: Happened) -> Refusal {
-    let may_have_run = "The operation may have happened: find out at the origin before you send it under a new key.";
-    match happened.without_edge() {
-        Happened::NotSent => Refusal::new(
-            Code::OriginNotReached,
-            "The request did not reach the origin, so nothing ran. Retry with the same key.",
-        ),
-        Happened::Deadline => Refusal::new(Code::OriginDeadline, may_have_run),
-        Happened::BrokenOff => Refusal::new(Code::OriginBrokeOff, may_have_run),
-        // The part of the request that it has got may be enough for this origin: the contract says so.
-        Happened::UploadCut => Refusal::new(Code::OutcomeUnknown, may_have_run),
-        Happened::NoAnswer | Happened::EdgeMade(_) => {
-            Refusal::new(Code::OriginNoAnswer, may_have_run)
-        }
-        Happened::Answer(status) => {
-            Refusal::new(Code::OutcomeUnknown, may_have_run).originally(status)
-        }
     }
 }
