@@ -406,6 +406,11 @@ pub fn settle(row: Option<&Claim>, event: Settle, now: Time) -> (Write, Settled)
         return (Write::Keep, Settled::Fenced);
     }
     match (&claim.state, event.ending) {
+        // Somebody else has settled it in this attempt's name, by adoption or because the origin was asked: what the ledger holds
+        // is not what this one would show.
+        (State::Done(held), Ending::Store { record, .. }) if *held != record => {
+            (Write::Keep, Settled::Fenced)
+        }
         // Done is final; the same attempt says nothing new.
         (State::Done(_), _) => (Write::Keep, Settled::Recorded),
         (

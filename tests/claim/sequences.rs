@@ -237,8 +237,10 @@ impl Search {
         let reached = match (answer, word) {
             (Settled::Fenced, _) => {
                 assert!(kept, "a fenced settle has written");
-                assert!(!owns, "the owner is fenced");
-                "fenced"
+                // What an owner stores again here is another record: no two steps store the same.
+                let differs = owns && seen.stored.is_some() && word == "store";
+                assert!(!owns || differs, "the owner is fenced");
+                if differs { "another record" } else { "fenced" }
             }
             (Settled::Recorded, _) if seen.stored.is_some() && !absent => {
                 assert!(owns && kept, "done has changed");
@@ -289,6 +291,7 @@ fn search(under: Under, special: &[&'static str]) {
         "released again",
         "held",
         "fenced",
+        "another record",
     ];
     let mut search = Search {
         under,
