@@ -356,3 +356,49 @@ fn rule_8_1_a_length_beyond_the_bytes_is_unreadable() {
         Err(Unreadable)
     );
 }
+
+#[test]
+fn rule_8_14_without_the_ledger_a_body_counts_only_where_nothing_else_can_become_of_its_claim() {
+    let hold = contract("retention = { seconds = 100 }");
+    let from_completion = contract("retention = { seconds = 100, from = \"completion\" }");
+    let run_again =
+        contract("retention = { seconds = 100 }\nunknown = { lease_over = \"run-again\" }");
+    let probe = contract(
+        "retention = { seconds = 100 }\nunknown = { lease_over = \"probe\", probe = \"GET /x?key={key}\" }",
+    );
+    let end = 100_000;
+    for (name, contract, body, age, expected) in [
+        // Copied after the ledger had it.
+        ("hold", &hold, Place::Inline(vec![1]), end - 1, true),
+        (
+            "run-again",
+            &run_again,
+            Place::Inline(vec![1]),
+            end - 1,
+            true,
+        ),
+        ("probe", &probe, Place::Inline(vec![1]), end - 1, true),
+        (
+            "completion",
+            &from_completion,
+            Place::Inline(vec![1]),
+            end + 5,
+            true,
+        ),
+        // Put there before, and perhaps never settled.
+        ("hold", &hold, Place::Kv(1), end - 1, true),
+        ("run-again", &run_again, Place::Kv(1), 1, false),
+        ("probe", &probe, Place::Kv(1), 1, false),
+        ("completion", &from_completion, Place::Kv(1), end - 1, true),
+        // The record would live on, but the claim of an attempt that did not settle has ended.
+        ("completion", &from_completion, Place::Kv(1), end, false),
+    ] {
+        let record = record(body.clone());
+        let now = record.first_seen.plus(age);
+        assert_eq!(
+            record.stands_without_ledger(contract, now),
+            expected,
+            "{name}, {body:?}, {age} ms after first sight"
+        );
+    }
+}

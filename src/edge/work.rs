@@ -224,7 +224,12 @@ impl Work {
     /// The ledger gave no answer, so nobody knows whether the key is new (axis D1). A copy in KV that belongs to this very
     /// request is what the ledger would have answered; no copy says nothing (rule 8.4).
     async fn without_ledger(&mut self, asked: &Begin, reply: Reply) {
-        if let Some((record, body)) = self.copy_of_answer().await {
+        let contract = self.guarded.contract;
+        let now = self.ledger_now();
+        let stands = |record: &Record| record.stands_without_ledger(contract, now);
+        if let Some((record, body)) = self.copy_of_answer().await
+            && stands(&record)
+        {
             let answer = match self.vouch().await {
                 Ok(()) => self.replay(&record, &Payload::Bytes(body)),
                 Err(refusal) => self.refusal(&refusal),

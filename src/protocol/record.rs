@@ -1,7 +1,7 @@
 //! What is kept of an answer (docs/protocol.md §8).
 
 use super::claim::{AttemptId, ClaimId};
-use super::contract::{Contract, RESERVED, ReplayRules};
+use super::contract::{Contract, LeaseOver, RESERVED, ReplayRules};
 use super::fingerprint::Fingerprint;
 use super::headers::Headers;
 use super::time::Time;
@@ -105,6 +105,19 @@ impl Record {
     /// judged by whoever has it.
     pub fn may_answer(&self, fingerprint: Fingerprint, now: Time) -> bool {
         self.fingerprint == fingerprint && now < self.expires_at
+    }
+
+    /// Whether a copy in KV may answer at `now` without the ledger (rule 8.14). An inline record is copied once the ledger holds
+    /// it. A larger one is there before, and may not have been settled: it counts where nothing else can become of its claim,
+    /// which nobody else may run or ask the origin about, and which has not ended.
+    pub fn stands_without_ledger(&self, contract: &Contract, now: Time) -> bool {
+        match self.body {
+            Place::Inline(_) => true,
+            Place::Kv(_) | Place::NotKept(_) => {
+                contract.unknown.lease_over == LeaseOver::Hold
+                    && now < self.first_seen.plus(contract.retention.ms)
+            }
+        }
     }
 }
 
