@@ -16,6 +16,7 @@ use super::runner;
 use super::settings::Settings;
 use super::shard::Unavailable;
 use crate::protocol::claim::{AttemptId, Begin};
+use crate::protocol::contract::LedgerDown;
 use crate::protocol::decision::Guarded;
 use crate::protocol::exchange::Exchange;
 use crate::protocol::fingerprint::{Contents, Fingerprint};
@@ -55,6 +56,8 @@ pub struct Work {
     ledger_at: Time,
     /// Whether the origin has said that this caller may know of the claim.
     vouched: bool,
+    /// Whether the own shards gave no permit, and the others no answer: then nothing runs unguarded.
+    no_permit: bool,
     line: Line,
 }
 
@@ -105,6 +108,7 @@ impl Work {
             asked_at: clock::now(),
             ledger_at: clock::now(),
             vouched: false,
+            no_permit: false,
         }
     }
 
@@ -236,7 +240,10 @@ impl Work {
             };
             return drop(reply.send(answer));
         }
-        let rule = self.guarded.contract.gateway.ledger_down;
+        let rule = match self.no_permit {
+            true => LedgerDown::Refuse,
+            false => self.guarded.contract.gateway.ledger_down,
+        };
         match Permit::unguarded(asked, rule, clock::now()) {
             Some(permit) if self.body.can_be_sent() => self.execute_unguarded(permit, reply).await,
             _ => {

@@ -1,7 +1,8 @@
 //! Two generations of shards side by side, while their number changes (docs/protocol.md rule 5.23).
 //!
 //! A claim is begun in the own shards first and looked for in the others then, and Workers for which these are the own ones do the
-//! same the other way round: whichever of two comes second sees the first, and gives way.
+//! same the other way round: whichever of two comes second sees the first, and gives way. So a claim that is not done may be one
+//! that is about to give way, in either generation, or one that gave way and whose release was lost. Only an outcome is certain.
 
 use super::claim::Begun;
 
@@ -12,28 +13,36 @@ pub enum Both {
     Own,
     /// This, which the other one knows.
     Other(Begun),
-    /// Nothing: what could stand in the way of a permit is not known.
+    /// Nothing: what the own generation has answered may be wrong, and the other one does not tell.
     NoAnswer,
 }
 
-/// Whether the other generation has a say after `own`: a claim that is new here, or unknown, may be known there.
+/// Whether the other generation has a say after `own`.
 pub fn other_counts(own: &Begun) -> bool {
-    seems_new(own) || matches!(own, Begun::Unknown { .. })
+    // Nothing runs anywhere while a key is refused.
+    !matches!(own, Begun::Done { .. } | Begun::Expired { .. })
 }
 
 /// What counts of `own` and of what the other generation tells: `None` where it gave no answer, `Some(None)` where nothing there
 /// stands in the way. A permit that does not count is to be given back.
 pub fn both(own: &Begun, other: Option<Option<Begun>>) -> Both {
     match other {
-        Some(Some(begun)) if seems_new(own) || matches!(begun, Begun::Done { .. }) => {
-            Both::Other(begun)
-        }
-        None if matches!(own, Begun::Execute { .. }) => Both::NoAnswer,
-        _ => Both::Own,
+        Some(Some(begun)) if weight(&begun) > weight(own) => Both::Other(begun),
+        Some(_) => Both::Own,
+        None => Both::NoAnswer,
     }
 }
 
-/// A key that is new only here is not one too many, either (rule 5.25).
-fn seems_new(own: &Begun) -> bool {
-    matches!(own, Begun::Execute { .. } | Begun::TooManyKeys { .. })
+/// Of two answers, the one counts that keeps a client from more: from running what has run, from giving up what may still be
+/// answered, from taking a new key for what may have happened.
+fn weight(begun: &Begun) -> u8 {
+    match begun {
+        Begun::Execute { .. } | Begun::TooManyKeys { .. } => 0,
+        Begun::Mismatch { .. } => 1,
+        Begun::Expired { .. } => 2,
+        Begun::Unknown { .. } => 3,
+        Begun::Running { .. } => 4,
+        // The body will tell, in the generation that has something to compare it with.
+        Begun::Done { .. } | Begun::BodyNeeded => 5,
+    }
 }

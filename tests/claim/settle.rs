@@ -165,6 +165,7 @@ fn rule_5_10_what_is_confirmed_as_stored_is_what_is_held() {
         let store = Ending::Store {
             record: record.to_vec(),
             expires_at: done.expires_at,
+            fingerprint: print(1),
         };
         settle(Some(&done), ends(1, store), at(START + 1))
     };

@@ -93,6 +93,79 @@ test("rule_5_23 what runs in the other generation, or is unknown there, stands i
   }
 });
 
+test("rule_5_23 a retry of what the old shards keep is its replay, although the new ones know another request under its key", async () => {
+  const gate = barrier();
+  const place = origin.place(async (request, response) => {
+    if (request.number > 1) await gate.opened;
+    response.writeHead(201).end(`execution ${request.number}`);
+  });
+  let gateway = await startGateway({ inspect: true, policy: ledger(OLD) });
+  try {
+    const key = gateway.key();
+    const first = await gateway.post(place.path, key);
+    assertFresh(first);
+    // As a request leaves it whose Worker died before it could give way.
+    gateway = await deploy(gateway, NEW);
+    const lost = gateway.post(place.path, key, '{"other":1}').catch(() => undefined);
+    await place.arrived(2);
+    gateway = await deploy(gateway, NEW_THEN_OLD);
+    await lost;
+    assertReplay(await gateway.post(place.path, key), first);
+    // And this one might be the retry, for all that the new shards can tell.
+    assertRefusal(await gateway.post(place.path, key, '{"other":1}'), 409, "request-in-progress");
+    assert.equal(place.count, 2);
+  } finally {
+    gate.open();
+    await gateway.close();
+  }
+});
+
+test("rule_5_23 what one generation knows is not told, nor run unguarded, while the other one does not answer", async () => {
+  const open = { match: "POST /open/*", rules: `[routes.gateway]\nledger_down = "run-unguarded"` };
+  const shards = "shards = 1\ngeneration = 2\nother = { shards = 1, generation = 1 }";
+  const gateway = await startGateway({ faults: true, policy: `${policy(origin.url, open)}\n[ledger]\n${shards}\n` });
+  const gate = barrier();
+  try {
+    const place = origin.place(async (_, response) => {
+      await gate.opened;
+      response.writeHead(201).end();
+    }, { under: "/open" });
+    const key = gateway.key();
+    const running = gateway.post(place.path, key);
+    await place.arrived(1);
+    for (let i = 0; i < 9; i += 1) await gateway.shardSql(0, "INSERT INTO faults VALUES ('peek', 'before')");
+    for (const body of ["{}", '{"other":1}']) {
+      assertRefusal(await gateway.post(place.path, key, body), 503, "ledger-unavailable");
+    }
+    await gateway.shardSql(0, "DELETE FROM faults");
+    gate.open();
+    const first = await running;
+    assertFresh(first);
+    assertReplay(await gateway.post(place.path, key), first);
+    assert.equal(place.count, 1);
+  } finally {
+    gate.open();
+    await gateway.close();
+  }
+});
+
+test("rule_5_24 while the number of shards changes, the origin is not asked whether it happened", async () => {
+  const status = origin.place((_, response) => response.writeHead(404).end(), { under: "/status" });
+  const probes = { match: "POST /v1/*", rules: `[routes.unknown]\nlease_over = "probe"\nprobe = "GET ${status.path}?key={key}"` };
+  const changing = `${policy(origin.url, probes)}\n[ledger]\n${OLD_THEN_NEW}\n`;
+  const gateway = await startGateway({ inspect: true, policy: changing });
+  try {
+    const place = origin.place((request) => request.reset());
+    const key = gateway.key();
+    const claim = await claimMadeBy(gateway, async () => assertRefusal(await gateway.post(place.path, key), 502, "origin-no-answer"));
+    await changeClaim(gateway, claim, "lease_until", Date.now() - 1);
+    assertRefusal(await gateway.post(place.path, key), 409, "outcome-unknown");
+    assert.deepEqual([place.count, status.count], [1, 0]);
+  } finally {
+    await gateway.close();
+  }
+});
+
 test("rule_5_23 without the other generation a key of before looks new: the test above can fail", async () => {
   let gateway = await startGateway({ inspect: true, policy: ledger(OLD) });
   try {

@@ -55,10 +55,12 @@ impl Work {
         if let Some(record) = self.adopt(attempt, shards).await {
             return Ok(Verdict::Replay(record));
         }
-        // While the attempt may be alive, the origin may not have heard of it yet. And what happened under another body, which
-        // nobody has read, would be no answer to this one.
+        // While the attempt may be alive, the origin may not have heard of it yet. What happened under another body, which nobody has
+        // read, would be no answer to this one. And where it may have heard of another request under this key, which the other
+        // generation knows, it would not say which of the two it means.
         if lease_left_ms == 0
             && same
+            && self.settings.policy.ledger.other.is_none()
             && let Some(verdict) = self.probe(event, attempt, expires_at, shards).await
         {
             return Ok(verdict);
@@ -160,13 +162,17 @@ impl Work {
         let found = self.shard(other).peek(look).await.ok();
         let found = found.map(|asked| asked.map(|asked| asked.begun));
         let both = generations::both(&asked.begun, found);
-        if both != Both::Own && matches!(asked.begun, Begun::Execute { .. }) {
+        let permitted = matches!(asked.begun, Begun::Execute { .. });
+        if permitted && both != Both::Own {
             self.settle(event.attempt, Ending::Release).await;
         }
         match both {
             Both::Own => Ok((asked, rules.own)),
             Both::Other(begun) => Ok((Asked { begun, ..asked }, other)),
-            Both::NoAnswer => Err(Unavailable),
+            Both::NoAnswer => {
+                self.no_permit = !permitted;
+                Err(Unavailable)
+            }
         }
     }
 
