@@ -1,7 +1,7 @@
 // Builds the Worker: build/index.js and build/index_bg.wasm. `wrangler deploy` runs this too.
 
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -11,24 +11,28 @@ import { wasmRustEnv } from "./setup/rust.mjs";
 import { workerBuildEnv } from "./setup/tools.mjs";
 
 const WASM = "build/index_bg.wasm";
+/** The same with the names of its functions, which are an eighth of it: for a profile. */
+const NAMED = "build/index_named.wasm";
 const STAMP = "build/.reprise-inputs";
 const INPUTS = ["src", "contracts", "docs/reference/refusals.md", "build.rs", "Cargo.toml", "Cargo.lock", ".cargo", "scripts/setup"];
 const MAX_GZIPPED_KIB = 350;
-// Those that worker-build enables, and no others: the runtime must know them.
-const FEATURES = ["bulk-memory", "exception-handling", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext"];
+/** The features of Wasm that worker-build enables, as wasm-opt takes them, and no others: the runtime must know them. */
+export const FEATURES = ["bulk-memory", "exception-handling", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext"].map(
+  (name) => `--enable-${name}`,
+);
 
 /** Builds the Worker unless nothing it is made from has changed since it was built. */
 export async function build() {
   // build.rs compiles the policy in, and lets this variable name another file for it.
   const inputs = hashOf([...INPUTS, process.env.REPRISE_POLICY || "reprise.toml"]);
-  if (existsSync("build/index.js") && existsSync(STAMP) && readFileSync(STAMP, "utf8") === inputs) return;
+  if (existsSync("build/index.js") && existsSync(NAMED) && existsSync(STAMP) && readFileSync(STAMP, "utf8") === inputs) return;
   const env = await workerBuildEnv(await wasmRustEnv());
   await step("building the Worker", () =>
     // The compiler's complaints are what matters here, not where worker-build was when it heard them.
     mustRun("worker-build", ["--release"], { env: { ...env, RUST_BACKTRACE: "0", RUST_LIB_BACKTRACE: "0" }, tail: 200 }),
   );
-  // worker-build keeps the names of all functions, an eighth of what is deployed; target/ has a Worker with names.
-  await mustRun(env.WASM_OPT_BIN, ["--strip-debug", ...FEATURES.map((name) => `--enable-${name}`), WASM, "-o", WASM]);
+  copyFileSync(WASM, NAMED);
+  await mustRun(env.WASM_OPT_BIN, ["--strip-debug", ...FEATURES, WASM, "-o", WASM]);
   requireSmall();
   writeFileSync(STAMP, inputs);
 }
