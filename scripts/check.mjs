@@ -17,6 +17,7 @@ await runMain(async () => {
     ["cargo", ["clippy", "--quiet", "--target", "wasm32-unknown-unknown", ...deny], wasmEnv],
     ["tsc", ["--noEmit", "-p", "tests/e2e"]],
     ["tsc", ["--noEmit", "-p", "conformance"]],
+    ["tsc", ["--noEmit", "-p", "bench"]],
     ["wrangler", ["deploy", "--dry-run", "--outdir", bundle], { ...process.env, WRANGLER_SEND_METRICS: "false" }],
   ];
   const failed = [];
