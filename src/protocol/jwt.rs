@@ -3,10 +3,9 @@
 //! The signature is not verified here. The origin verifies it, and the contract must ask the origin before it tells anything of
 //! a claim.
 
+use super::json::{self, Json};
 use base64ct::{Base64UrlUnpadded, Encoding};
-use serde::Deserializer;
-use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
-use std::fmt;
+use hifijson::value::Value;
 
 /// The longest credential that is looked into, bytes. Real tokens are far below; the runtime takes headers of 128 KiB.
 const MAX_LENGTH: usize = 16 * 1024;
@@ -42,44 +41,26 @@ pub fn claim(credential: &str, name: &str) -> Option<ClaimValue> {
         return None;
     };
     let payload = Base64UrlUnpadded::decode_vec(payload).ok()?;
-    let mut json = serde_json::Deserializer::from_slice(&payload);
-    let found = json.deserialize_map(OneClaim { name }).ok()?;
-    json.end().ok()?;
-    found
-}
-
-/// Takes one member of an object. Twice in it, the origin may read another one than this gateway.
-struct OneClaim<'n> {
-    name: &'n str,
-}
-
-impl<'de> Visitor<'de> for OneClaim<'_> {
-    type Value = Option<ClaimValue>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of claims")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut claims: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        while let Some(name) = claims.next_key::<String>()? {
-            if name != self.name {
-                claims.next_value::<IgnoredAny>()?;
-            } else if found.is_some() {
-                return Err(A::Error::custom("a claim is there twice"));
-            } else {
-                found = Some(claims.next_value::<serde_json::Value>()?);
-            }
-        }
-        Ok(found.and_then(value))
+    let Value::Object(claims) = json::parse(&payload)? else {
+        return None;
+    };
+    let mut named = claims.iter().filter(|(other, _)| other == name);
+    // Twice in it, the origin may read another one than this gateway.
+    match (named.next(), named.next()) {
+        (Some((_, claim)), None) => value(claim),
+        _ => None,
     }
 }
 
-fn value(value: serde_json::Value) -> Option<ClaimValue> {
-    match value {
-        serde_json::Value::String(text) if !text.is_empty() => Some(ClaimValue::Text(text)),
-        serde_json::Value::Number(number) if !number.is_f64() => {
-            Some(ClaimValue::Number(number.to_string()))
+fn value(claim: &Json) -> Option<ClaimValue> {
+    match claim {
+        Value::String(text) if !text.is_empty() => Some(ClaimValue::Text(text.to_string())),
+        Value::Number((spelling, _)) => {
+            let digits = match spelling.parse::<i64>() {
+                Ok(number) => number.to_string(),
+                Err(_) => spelling.parse::<u64>().ok()?.to_string(),
+            };
+            (digits == *spelling).then_some(ClaimValue::Number(digits))
         }
         _ => None,
     }
