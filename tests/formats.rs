@@ -202,6 +202,7 @@ fn rule_8_1_records_are_pinned_in_version_1() {
         (Place::NotKept(Unkept::TooLarge), "0200"),
         (Place::NotKept(Unkept::NotWritten), "0201"),
         (Place::NotKept(Unkept::Withheld), "0202"),
+        (Place::R2(30_000_000), "038087a70e"),
     ] {
         let mut headers = Headers::new();
         headers.push("etag", "\"1\"");

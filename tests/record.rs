@@ -210,11 +210,12 @@ fn record(place: Place) -> Record {
     }
 }
 
-fn places() -> [Place; 6] {
+fn places() -> [Place; 7] {
     [
         Place::Inline(b"body".to_vec()),
         Place::Inline(Vec::new()),
         Place::Kv(300_000),
+        Place::R2(30_000_000),
         Place::NotKept(Unkept::TooLarge),
         Place::NotKept(Unkept::NotWritten),
         Place::NotKept(Unkept::Withheld),
@@ -272,6 +273,7 @@ fn any_place() -> impl Strategy<Value = Place> {
     prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..400).prop_map(Place::Inline),
         any::<u64>().prop_map(Place::Kv),
+        any::<u64>().prop_map(Place::R2),
         Just(Place::NotKept(Unkept::TooLarge)),
         Just(Place::NotKept(Unkept::NotWritten)),
         Just(Place::NotKept(Unkept::Withheld)),
@@ -388,6 +390,8 @@ fn rule_8_14_without_the_ledger_a_body_counts_only_where_nothing_else_can_become
         // Put there before, and perhaps never settled.
         ("hold", &hold, Place::Kv(1), end - 1, true),
         ("run-again", &run_again, Place::Kv(1), 1, false),
+        ("hold", &hold, Place::R2(1), end - 1, true),
+        ("run-again", &run_again, Place::R2(1), 1, false),
         ("probe", &probe, Place::Kv(1), 1, false),
         ("completion", &from_completion, Place::Kv(1), end - 1, true),
         // The record would live on, but the claim of an attempt that did not settle has ended.

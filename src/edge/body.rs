@@ -5,6 +5,7 @@
 use super::upload::Upload;
 use crate::protocol::request::Body;
 use js_sys::{Reflect, Uint8Array};
+use std::collections::VecDeque;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, ReadableStreamDefaultReader};
@@ -12,7 +13,7 @@ use web_sys::{ReadableStream, ReadableStreamDefaultReader};
 /// A body, or the beginning of one. It stays in JavaScript memory until somebody asks for the bytes.
 #[derive(Default)]
 pub struct Chunks {
-    chunks: Vec<Uint8Array>,
+    chunks: VecDeque<Uint8Array>,
     length: usize,
 }
 
@@ -87,9 +88,27 @@ pub fn next(result: &JsValue) -> Option<Uint8Array> {
 }
 
 impl Chunks {
-    fn push(&mut self, chunk: Uint8Array) {
+    /// Adds bytes at the end.
+    pub fn push(&mut self, chunk: Uint8Array) {
         self.length += chunk.length() as usize;
-        self.chunks.push(chunk);
+        self.chunks.push_back(chunk);
+    }
+
+    /// Takes the first `most` bytes, in one piece; all of them where there are fewer.
+    pub fn take(&mut self, most: usize) -> Uint8Array {
+        let mut first = Self::default();
+        while first.length < most
+            && let Some(chunk) = self.pop()
+        {
+            let room = u32::try_from(most - first.length).unwrap_or(u32::MAX);
+            let (fits, all) = (room.min(chunk.length()), chunk.length());
+            first.push(chunk.subarray(0, fits));
+            if fits < all {
+                self.length += (all - fits) as usize;
+                self.chunks.push_front(chunk.subarray(fits, all));
+            }
+        }
+        first.into_array_after(&[])
     }
 
     /// Bytes.
@@ -131,8 +150,10 @@ impl Chunks {
         all
     }
 
-    /// The chunks, in their order.
-    pub fn into_chunks(self) -> Vec<Uint8Array> {
-        self.chunks
+    /// Takes the first chunk; chunks may be empty.
+    pub fn pop(&mut self) -> Option<Uint8Array> {
+        let chunk = self.chunks.pop_front()?;
+        self.length -= chunk.length() as usize;
+        Some(chunk)
     }
 }

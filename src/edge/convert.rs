@@ -1,5 +1,6 @@
 //! Between the platform's values and the protocol's.
 
+use super::rest::Rest;
 use crate::protocol::contract::Contract;
 use crate::protocol::exchange::Exchange;
 use crate::protocol::headers::Headers;
@@ -48,7 +49,9 @@ pub enum Payload {
     Empty,
     /// In one piece.
     Bytes(Uint8Array),
-    /// As it comes.
+    /// As it comes, from here.
+    Rest(Rest),
+    /// As it comes, from somewhere else.
     Stream(ReadableStream),
 }
 

@@ -1,6 +1,7 @@
 //! The gateway's own paths, under `/.reprise/`.
 
 use super::convert::{self, Payload};
+use super::overflow::Overflow;
 use super::responses::Responses;
 use super::settings::{Invalid, Settings};
 use super::shard;
@@ -49,6 +50,7 @@ fn health(env: &Env, settings: Result<&Settings, &Invalid>) -> Result<Response, 
     let bindings = json!({
         shard::BINDING: ledger,
         super::responses::BINDING: Responses::of(env).is_some(),
+        super::overflow::BINDING: Overflow::of(env).is_some(),
     });
     let version = env!("CARGO_PKG_VERSION");
     let (status, body) = match settings {

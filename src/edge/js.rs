@@ -70,6 +70,43 @@ extern "C" {
 
 #[wasm_bindgen]
 extern "C" {
+    /// An R2 binding.
+    pub type Bucket;
+
+    #[wasm_bindgen(method, catch, js_name = createMultipartUpload)]
+    pub fn create_multipart_upload(this: &Bucket, name: &str) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn get(this: &Bucket, name: &str) -> Result<Promise, JsValue>;
+
+    /// An object that is uploaded in parts.
+    pub type MultipartUpload;
+
+    #[wasm_bindgen(method, catch, js_name = uploadPart)]
+    pub fn upload_part(
+        this: &MultipartUpload,
+        number: u32,
+        bytes: &Uint8Array,
+    ) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn complete(this: &MultipartUpload, parts: &js_sys::Array) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn abort(this: &MultipartUpload) -> Result<Promise, JsValue>;
+
+    /// An object of a bucket, with its body.
+    pub type BucketObject;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn size(this: &BucketObject) -> f64;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn body(this: &BucketObject) -> web_sys::ReadableStream;
+}
+
+#[wasm_bindgen]
+extern "C" {
     /// A stream that only hashes what is written into it.
     pub type DigestStream;
 

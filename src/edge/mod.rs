@@ -10,6 +10,7 @@ mod js;
 mod ledger;
 mod log;
 mod origin;
+mod overflow;
 mod pass;
 mod question;
 mod receive;

@@ -3,7 +3,7 @@
 use super::body::{self, Chunks, Incoming, Read};
 use super::convert::Payload;
 use super::log::elapsed;
-use super::rest::{Pump, Rest};
+use super::rest::Rest;
 use super::settings::Settings;
 use super::upload::Upload;
 use super::{clock, convert, js, pass};
@@ -31,55 +31,55 @@ pub enum Answer {
     None(Happened),
     /// All of it.
     Whole(u16, Headers, Chunks),
-    /// More than can be kept.
+    /// More than is gathered.
     TooLarge(u16, Headers, Rest),
+    /// What its client reads while it comes: nothing is gathered.
+    Streams(u16, Headers, Rest),
 }
+
+/// Whether an answer with this head is one that its client reads while it comes.
+pub type Streams<'s> = &'s dyn Fn(u16, &Headers) -> bool;
 
 /// An answer on its way to its caller.
 pub struct Opened {
     pub status: u16,
     pub headers: Headers,
     pub payload: Payload,
-    /// What moves the rest of a body that is still coming.
-    pub pump: Option<Pump>,
 }
 
 impl Answer {
     /// All of it, in the form in which it can be sent on; `None` where there is nothing.
-    ///
-    /// # Errors
-    /// What the runtime throws when it makes no stream.
-    pub fn open(self) -> Result<Option<Opened>, JsValue> {
-        let (status, headers, payload, pump) = match self {
-            Self::None(_) => return Ok(None),
+    pub fn open(self) -> Option<Opened> {
+        let (status, headers, payload) = match self {
+            Self::None(_) => return None,
             Self::Whole(status, headers, body) => {
                 let body = body.into_array_after(&[]);
-                (status, headers, Payload::Bytes(body), None)
+                (status, headers, Payload::Bytes(body))
             }
-            Self::TooLarge(status, headers, rest) => {
-                let (stream, pump) = rest.open()?;
-                (status, headers, Payload::Stream(stream), Some(pump))
+            Self::TooLarge(status, headers, rest) | Self::Streams(status, headers, rest) => {
+                (status, headers, Payload::Rest(rest))
             }
         };
-        Ok(Some(Opened {
+        Some(Opened {
             status,
             headers,
             payload,
-            pump,
-        }))
+        })
     }
 
     /// For the contract's table.
     pub fn happened(&self) -> Happened {
         match self {
             Self::None(happened) => *happened,
-            Self::Whole(status, ..) | Self::TooLarge(status, ..) => Happened::Answer(*status),
+            Self::Whole(status, ..) | Self::TooLarge(status, ..) | Self::Streams(status, ..) => {
+                Happened::Answer(*status)
+            }
         }
     }
 }
 
-/// Spends the permit: sends the request once, and waits for its answer until the route's deadline. `asked_at` is when the ledger
-/// was asked for the permit.
+/// Spends the permit: sends the request once, and waits for its answer until the route's deadline; of one that streams, for its
+/// beginning. `asked_at` is when the ledger was asked for the permit.
 pub async fn dispatch(
     permit: Permit,
     settings: &Settings,
@@ -87,6 +87,7 @@ pub async fn dispatch(
     request: &Inbound,
     body: &mut Incoming,
     asked_at: Time,
+    streams: Streams<'_>,
 ) -> (Attempt, Answer) {
     let attempt = permit.spend();
     let deadline_ms = guarded.route.deadline_ms;
@@ -111,10 +112,10 @@ pub async fn dispatch(
         }
     };
     let answer = match body {
-        Incoming::Whole(_) => clock::within(time_ms, call(&outbound)).await,
+        Incoming::Whole(_) => clock::within(time_ms, call(&outbound, streams)).await,
         Incoming::Upload(upload) => {
             let heard = Cell::new(false);
-            let sent = send(upload, &outbound, deadline_ms, &heard);
+            let sent = send(upload, &outbound, deadline_ms, streams, &heard);
             let sent = clock::within(time_ms, sent).await;
             // The lease is over: whether the origin may have acted is a matter of what it has got, and said.
             let cut = !upload.is_whole() && !heard.get();
@@ -137,6 +138,7 @@ async fn send(
     upload: &mut Upload,
     outbound: &Request,
     deadline_ms: u64,
+    streams: Streams<'_>,
     heard: &Cell<bool>,
 ) -> Answer {
     let (head, run) = (pin!(head(outbound)), pin!(upload.run()));
@@ -144,7 +146,7 @@ async fn send(
         Either::Right((Ok(()), head)) => {
             let answer = clock::within(deadline_ms, async {
                 match head.await {
-                    Some(response) => read(&response).await,
+                    Some(response) => read(&response, streams).await,
                     None => Answer::None(Happened::NoAnswer),
                 }
             });
@@ -152,13 +154,12 @@ async fn send(
         }
         Either::Left((Some(response), run)) => {
             heard.set(true);
-            match select(run, pin!(read(&response))).await {
-                Either::Left((Ok(()), answer)) => {
-                    let answer = clock::within(deadline_ms, answer).await;
+            match run.await {
+                Ok(()) => {
+                    let answer = clock::within(deadline_ms, read(&response, streams)).await;
                     answer.unwrap_or(Answer::None(Happened::Deadline))
                 }
-                Either::Left((Err(_), _)) => Answer::None(Happened::BrokenOff),
-                Either::Right((answer, _)) => answer,
+                Err(_) => Answer::None(Happened::BrokenOff),
             }
         }
         // Whatever ended the connection, the request had not ended then.
@@ -211,17 +212,27 @@ fn name_operation(guarded: &Guarded<'_>, headers: &mut Headers) {
 }
 
 /// What `response` holds, read whole.
-pub async fn read(response: &Response) -> Answer {
+pub async fn read(response: &Response, streams: Streams<'_>) -> Answer {
     let headers = convert::headers(&response.headers());
     match Happened::from_head(response.status(), &headers) {
-        Happened::Answer(status) => whole(status, headers, response).await,
+        Happened::Answer(status) => match response.body() {
+            Some(body) if streams(status, &headers) => {
+                let rest = Rest {
+                    start: Chunks::default(),
+                    reader: body.get_reader().unchecked_into(),
+                    length: announced(&headers),
+                };
+                Answer::Streams(status, headers, rest)
+            }
+            _ => whole(status, headers, response).await,
+        },
         other => Answer::None(other),
     }
 }
 
-async fn call(outbound: &Request) -> Answer {
+async fn call(outbound: &Request, streams: Streams<'_>) -> Answer {
     match head(outbound).await {
-        Some(response) => read(&response).await,
+        Some(response) => read(&response, streams).await,
         None => Answer::None(Happened::NoAnswer),
     }
 }

@@ -1,8 +1,8 @@
 //! A body of which the beginning has been read already, as one stream.
 
-use super::body::Chunks;
+use super::body::{self, Chunks};
 use super::js;
-use js_sys::Reflect;
+use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, ReadableStreamDefaultReader, WritableStreamDefaultWriter};
@@ -21,6 +21,17 @@ pub struct Pump {
 }
 
 impl Rest {
+    /// The next bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// What the runtime throws where the body has broken off.
+    pub async fn next(&mut self) -> Result<Option<Uint8Array>, JsValue> {
+        match self.start.pop() {
+            Some(chunk) => Ok(Some(chunk)),
+            None => Ok(body::next(&JsFuture::from(self.reader.read()).await?)),
+        }
+    }
+
     /// The stream that the client reads, and the pump that fills it. Where the length is known the client is told, so that it
     /// sees when the body breaks off.
     ///
@@ -45,16 +56,8 @@ impl Pump {
     }
 }
 
-async fn copy(rest: Rest, out: &WritableStreamDefaultWriter) -> Result<(), JsValue> {
-    for chunk in rest.start.into_chunks() {
-        JsFuture::from(out.write_with_chunk(&chunk)).await?;
-    }
-    loop {
-        let read = JsFuture::from(rest.reader.read()).await?;
-        let chunk = Reflect::get(&read, &"value".into())?;
-        if chunk.is_undefined() {
-            break;
-        }
+async fn copy(mut rest: Rest, out: &WritableStreamDefaultWriter) -> Result<(), JsValue> {
+    while let Some(chunk) = rest.next().await? {
         JsFuture::from(out.write_with_chunk(&chunk)).await?;
     }
     JsFuture::from(out.close()).await?;

@@ -1,12 +1,11 @@
 //! A body that is too large to be held: hashed while it is read, and sent on to the origin chunk by chunk (rule 4.22).
 
-use super::body::next;
+use super::body::{Chunks, next};
 use super::js::{self, DigestStream};
 use super::rest::Rest;
 use crate::protocol::digest::Sha256Digest;
 use crate::protocol::fingerprint::{Arriving, Contents};
 use js_sys::{ArrayBuffer, Promise, Uint8Array};
-use std::collections::VecDeque;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, ReadableStreamDefaultReader, WritableStreamDefaultWriter};
@@ -14,7 +13,7 @@ use web_sys::{ReadableStream, ReadableStreamDefaultReader, WritableStreamDefault
 /// A body on its way. Reading it may be broken off at any await, and taken up again: nothing that was read is lost.
 pub struct Upload {
     /// What was read before it turned out to be too large.
-    start: VecDeque<Uint8Array>,
+    start: Chunks,
     reader: ReadableStreamDefaultReader,
     /// A read whose result nobody has seen yet.
     reading: Option<Promise>,
@@ -43,7 +42,7 @@ impl Upload {
     /// The body of which `rest` has been begun, at most `most` bytes of it.
     pub fn new(rest: Rest, most: u64) -> Self {
         Self {
-            start: rest.start.into_chunks().into(),
+            start: rest.start,
             reader: rest.reader,
             reading: None,
             announced: rest.length,
@@ -134,7 +133,7 @@ impl Upload {
         if self.ended {
             return Ok(None);
         }
-        if let Some(chunk) = self.start.pop_front() {
+        if let Some(chunk) = self.start.pop() {
             return Ok(Some(chunk));
         }
         let reading = self.reading.get_or_insert_with(|| self.reader.read());

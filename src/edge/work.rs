@@ -4,6 +4,8 @@
 
 mod asking;
 mod ending;
+mod keeping;
+mod streaming;
 mod uploading;
 
 use super::authority;
@@ -11,6 +13,7 @@ use super::body::Incoming;
 use super::clock;
 use super::convert::{self, Payload};
 use super::log::{Line, elapsed};
+use super::overflow::Overflow;
 use super::responses::Responses;
 use super::runner;
 use super::settings::Settings;
@@ -136,13 +139,10 @@ impl Work {
             // The permit is not spent here: the object begins as this very attempt, and gets this very permit (rule 5.4).
             Ok(Verdict::Execute(_)) if self.is_handed_over() => self.hand_over(reply).await,
             Ok(Verdict::Execute(permit)) => self.execute(permit, reply).await,
-            Ok(known) => {
-                let answer = match self.vouch().await {
-                    Ok(()) => self.tell(known).await,
-                    Err(refusal) => self.refusal(&refusal),
-                };
-                let _ = reply.send(answer);
-            }
+            Ok(known) => match self.vouch().await {
+                Ok(()) => self.tell(known, reply).await,
+                Err(refusal) => self.refuse(&refusal, reply),
+            },
             Err(Unavailable) => self.without_ledger(&asked, reply).await,
         }
         self.line.write();
@@ -208,20 +208,22 @@ impl Work {
     }
 
     /// What is known of the key, told to a caller who may not execute.
-    async fn tell(&mut self, known: Verdict) -> Result<Response, JsValue> {
+    async fn tell(&mut self, known: Verdict, reply: Reply) {
         match known {
             Verdict::Replay(record) => match self.stored_body(&record).await {
-                Some(payload) => self.replay(&record, &payload),
-                None => self.refusal(&replay_unavailable(&record)),
+                Some(payload) => self.replay(&record, payload, reply).await,
+                None => self.refuse(&replay_unavailable(&record), reply),
             },
             Verdict::Mismatch(mismatch) => {
                 let contract = self.guarded.contract;
                 let refusal = mismatch.explained(contract, &self.request, &self.contents);
-                self.refusal(&refusal)
+                self.refuse(&refusal, reply);
             }
-            Verdict::Refuse(refusal) => self.refusal(&refusal),
+            Verdict::Refuse(refusal) => self.refuse(&refusal, reply),
             // Only `run` sees a permit, and executes it; and `begin` reads the body that is needed.
-            Verdict::Execute(_) | Verdict::BodyNeeded => Err("this is nothing to tell".into()),
+            Verdict::Execute(_) | Verdict::BodyNeeded => {
+                let _ = reply.send(Err("this is nothing to tell".into()));
+            }
         }
     }
 
@@ -234,11 +236,17 @@ impl Work {
         if let Some((record, body)) = self.copy_of_answer().await
             && stands(&record)
         {
-            let answer = match self.vouch().await {
-                Ok(()) => self.replay(&record, &Payload::Bytes(body)),
-                Err(refusal) => self.refusal(&refusal),
+            if let Err(refusal) = self.vouch().await {
+                return self.refuse(&refusal, reply);
+            }
+            let payload = match record.body {
+                record::Place::R2(_) => self.stored_body(&record).await,
+                _ => Some(Payload::Bytes(body)),
             };
-            return drop(reply.send(answer));
+            return match payload {
+                Some(payload) => self.replay(&record, payload, reply).await,
+                None => self.refuse(&replay_unavailable(&record), reply),
+            };
         }
         let rule = match self.no_permit {
             true => LedgerDown::Refuse,
@@ -272,26 +280,29 @@ impl Work {
         (record.fingerprint == fingerprint).then_some((record, body))
     }
 
-    /// The body of `record`; `None` where KV does not give it.
+    /// The body of `record`; `None` where it is not to be had.
     async fn stored_body(&mut self, record: &Record) -> Option<Payload> {
-        if let record::Place::Inline(bytes) = &record.body {
-            return Some(Payload::from(bytes.as_slice()));
-        }
         let started = clock::now();
-        let body = match Responses::of(&self.env) {
-            Some(kv) => kv.body(record).await,
-            None => None,
+        let payload = match &record.body {
+            record::Place::Inline(bytes) => Some(Payload::from(bytes.as_slice())),
+            record::Place::Kv(_) => {
+                let kv = Responses::of(&self.env)?;
+                kv.body(record).await.map(Payload::Bytes)
+            }
+            record::Place::R2(_) => {
+                let overflow = Overflow::of(&self.env)?;
+                overflow.body(record).await.map(Payload::Rest)
+            }
+            record::Place::NotKept(_) => None,
         };
         self.line.store_ms += elapsed(started);
-        body.map(Payload::Bytes)
+        payload
     }
 
-    fn replay(&mut self, record: &Record, payload: &Payload) -> Result<Response, JsValue> {
+    async fn replay(&mut self, record: &Record, payload: Payload, reply: Reply) {
         let contract = self.guarded.contract;
         let head = replay::replay(record, contract, &self.exchange, clock::now());
-        self.line.outcome = Status::Replayed.as_str();
-        self.line.status = head.status;
-        convert::response(&head, payload)
+        self.answer(&head, payload, Status::Replayed, reply).await;
     }
 
     fn refusal(&mut self, refusal: &Refusal) -> Result<Response, JsValue> {
@@ -299,10 +310,21 @@ impl Work {
         self.line.refusal(refusal, contract, &self.exchange)
     }
 
-    fn answer(&mut self, head: &Head, payload: &Payload, status: Status, reply: Reply) {
+    /// Answers, and moves what is still to come of the body.
+    async fn answer(&mut self, head: &Head, payload: Payload, status: Status, reply: Reply) {
         self.line.outcome = status.as_str();
         self.line.status = head.status;
-        let _ = reply.send(convert::response(head, payload));
+        let opened = match payload {
+            Payload::Rest(rest) => rest.open(),
+            payload => return drop(reply.send(convert::response(head, &payload))),
+        };
+        match opened {
+            Ok((stream, pump)) => {
+                let _ = reply.send(convert::response(head, &Payload::Stream(stream)));
+                pump.run().await;
+            }
+            Err(error) => drop(reply.send(Err(error))),
+        }
     }
 
     fn refuse(&mut self, refusal: &Refusal, reply: Reply) {

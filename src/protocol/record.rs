@@ -57,6 +57,8 @@ pub enum Place {
     Kv(u64),
     /// Nowhere.
     NotKept(Unkept),
+    /// In R2, under a name of its own; so many bytes (rule 8.16).
+    R2(u64),
 }
 
 /// Why a body is not kept: what a retry is told must be true.
@@ -113,7 +115,7 @@ impl Record {
     pub fn stands_without_ledger(&self, contract: &Contract, now: Time) -> bool {
         match self.body {
             Place::Inline(_) => true,
-            Place::Kv(_) | Place::NotKept(_) => {
+            Place::Kv(_) | Place::R2(_) | Place::NotKept(_) => {
                 contract.unknown.lease_over == LeaseOver::Hold
                     && now < self.first_seen.plus(contract.retention.ms)
             }

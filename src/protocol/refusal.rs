@@ -6,6 +6,7 @@ use super::contract::{Contract, ErrorTemplate, MismatchRetry, Placeholder};
 use super::exchange::Exchange;
 use super::headers::Headers;
 use super::outcome::Happened;
+use super::record::{Record, Unkept};
 use super::replay::{Head, signal};
 use super::time::Time;
 use super::{cors, hints};
@@ -111,6 +112,21 @@ impl Refusal {
                 Self::new(Code::OutcomeUnknown, may_have_run).originally(status)
             }
         }
+    }
+
+    /// What a client gets where the answer of `record` was not kept (rules 8.2, 8.5 and 8.9).
+    pub fn not_kept(record: &Record, why: Unkept) -> Self {
+        let why = match why {
+            Unkept::TooLarge => "it was too large to keep",
+            Unkept::NotWritten => "it could not be stored",
+            Unkept::Withheld => "the contract does not let it be kept",
+        };
+        let status = record.status;
+        Self::new(
+            Code::ResponseNotKept,
+            format!("The operation ran and the origin answered it with status {status}; {why}."),
+        )
+        .originally(status)
     }
 
     /// With the end of the claim behind it (rule 9.4).

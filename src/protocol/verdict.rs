@@ -4,7 +4,7 @@ use super::claim::{AttemptId, Begin, Begun};
 use super::contract::{Contract, LedgerDown, RetentionFrom, RetentionRules};
 use super::fingerprint::Contents;
 use super::fingerprint::sketch::differences;
-use super::record::{Place, Record, Unkept};
+use super::record::{Place, Record};
 use super::refusal::{Code, Refusal};
 use super::request::Inbound;
 use super::time::Time;
@@ -230,8 +230,8 @@ impl Verdict {
             ));
         }
         match record.body {
-            Place::NotKept(why) => Err(not_kept(&record, why)),
-            Place::Inline(_) | Place::Kv(_) => Ok(Self::Replay(record)),
+            Place::NotKept(why) => Err(Refusal::not_kept(&record, why)),
+            Place::Inline(_) | Place::Kv(_) | Place::R2(_) => Ok(Self::Replay(record)),
         }
     }
 }
@@ -241,20 +241,4 @@ impl Verdict {
 fn other_record(asked: &Begin, attempt: AttemptId, bytes: &[u8]) -> Option<Record> {
     let (record, _) = Record::decode(bytes).ok()?;
     (record.claim == asked.claim && record.attempt == attempt).then_some(record)
-}
-
-fn not_kept(record: &Record, why: Unkept) -> Refusal {
-    let why = match why {
-        Unkept::TooLarge => "it was too large to keep",
-        Unkept::NotWritten => "it could not be stored",
-        Unkept::Withheld => "the contract does not let it be kept",
-    };
-    Refusal::new(
-        Code::ResponseNotKept,
-        format!(
-            "The operation ran and the first caller received its answer, status {}; {why}.",
-            record.status
-        ),
-    )
-    .originally(record.status)
 }

@@ -8,7 +8,7 @@
 //
 // A call to the shard also meets `reset` (the object is stopped, as the platform does), and the fault `alarm` is one of its looking for
 // its alarm. And one request has faults of its own, by
-// the words of its header `X-Fault`: see `KV_FAULTS`, `RUNNER_FAULTS`, and `LEDGER_FAULTS`, whose words begin with the call that they
+// the words of its header `X-Fault`: see `KV_FAULTS`, `BUCKET_FAULTS`, `RUNNER_FAULTS`, and `LEDGER_FAULTS`, whose words begin with the call that they
 // are of, or with `ledger` for all of them (`settle-hangs`, `ledger-overloaded`); `clock-back` and `clock-ahead`, an hour, for Worker
 // and shard while the request is under way; for the Worker only, where the ledger runs apart. There, each of the two has a clock that can
 // be set wrong for good: the Worker's by a request to `/.faults/clock`, that of the shards by PATCH, with milliseconds as the body.
@@ -48,6 +48,7 @@ function withFaults(env, faults) {
   else if (env.KV_HOLDS !== undefined) bindings.RESPONSES = holding(env.RESPONSES);
   for (const word of faults) {
     if (word in KV_FAULTS) bindings.RESPONSES = faultyKv(bindings.RESPONSES, KV_FAULTS[word]);
+    if (word in BUCKET_FAULTS) bindings.OVERFLOW = faultyBucket(bindings.OVERFLOW, BUCKET_FAULTS[word]);
     if (word in RUNNER_FAULTS) bindings.RUNNER = faultyRunner(bindings.RUNNER, RUNNER_FAULTS[word]);
     const [, call, fault] = /^(ledger|begin|settle|peek)-(.+)$/.exec(word) ?? [];
     if (fault in LEDGER_FAULTS) bindings.LEDGER = new DurableObjectNamespace(bindings.LEDGER, call, LEDGER_FAULTS[fault]);
@@ -62,6 +63,37 @@ const never = () => {
 };
 const fails = () => Promise.reject(new Error("KV fails: 429 Too Many Requests"));
 const noise = (length) => crypto.getRandomValues(new Uint8Array(length)).buffer;
+
+/** The calls of the bucket, and of an upload into it, that are not the true ones; `fails` counts down where it is not for good. */
+const BUCKET_FAULTS = {
+  "r2-begin-fails": { createMultipartUpload: fails },
+  "r2-part-fails": { uploadPart: fails },
+  "r2-part-fails-twice": () => {
+    let left = 2;
+    return { uploadPart: (part) => (left-- > 0 ? fails() : part()) };
+  },
+  "r2-complete-fails": { complete: fails },
+  "r2-get-fails": { get: fails },
+  "r2-get-misses": { get: () => Promise.resolve(null) },
+  "r2-get-short": { get: () => Promise.resolve({ size: 1, body: new Blob(["x"]).stream() }) },
+};
+
+function faultyBucket(bucket, faults) {
+  const { createMultipartUpload, get, ...upload } = typeof faults === "function" ? faults() : faults;
+  return {
+    get: (name) => (get ? get() : bucket.get(name)),
+    createMultipartUpload: async (name) => {
+      if (createMultipartUpload) return createMultipartUpload();
+      const begun = await bucket.createMultipartUpload(name);
+      const call = (method, ...parameters) => (upload[method] ? upload[method](() => begun[method](...parameters)) : begun[method](...parameters));
+      return {
+        uploadPart: (...parameters) => call("uploadPart", ...parameters),
+        complete: (...parameters) => call("complete", ...parameters),
+        abort: () => begun.abort(),
+      };
+    },
+  };
+}
 
 /** `get` and `put` have the true one as their first parameter. */
 const KV_FAULTS = {

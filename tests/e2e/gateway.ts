@@ -44,6 +44,8 @@ export interface GatewayOptions {
   state?: string;
   /** More variables. */
   vars?: Record<string, string>;
+  /** Bind a bucket for bodies that are larger than KV takes. */
+  overflow?: boolean;
   /** Bindings that this gateway shall not have. */
   without?: readonly ("LEDGER" | "RESPONSES" | "RUNNER")[];
   /** Let the test read and change the ledger's rows (see inspected.js). */
@@ -158,6 +160,12 @@ export class Gateway {
   /** The KV namespace of the stored responses. */
   async kv(): Promise<Store> {
     return (await this.mf.getKVNamespace("RESPONSES")) as unknown as Store;
+  }
+
+  /** The names of the objects in the bucket. */
+  async bucket(): Promise<string[]> {
+    const bucket = (await this.mf.getR2Bucket("OVERFLOW")) as unknown as { list(): Promise<{ objects: { key: string }[] }> };
+    return (await bucket.list()).objects.map(({ key }) => key);
   }
 
   /** Runs SQL in one shard, from 0; the object is started if it was not there. Needs `inspect`. */
@@ -277,6 +285,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
       ...(without.has("RUNNER") ? {} : { RUNNER: { className: "Runner", useSQLite: true } }),
     },
     kvNamespaces: without.has("RESPONSES") ? [] : ["RESPONSES"],
+    r2Buckets: options.overflow === true ? ["OVERFLOW"] : [],
     // Straight to the Worker: the front of miniflare would rewrite encodings and dress up errors.
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
   };

@@ -2,6 +2,8 @@
 
 use crate::complaints::{check, check_routed};
 use crate::routed;
+use reprise::protocol::compiled;
+use reprise::protocol::policy::Policy;
 
 #[test]
 fn rule_1_2_a_template_that_could_not_match_is_refused() {
@@ -90,5 +92,36 @@ fn rule_1_5_a_route_without_a_contract_has_nothing_to_override() {
         "contract = \"none\"\nkey.missing = \"refuse\"",
         "p.toml:5: key: has no effect: a route with contract = \"none\" passes through (rule 1.5); leave it out, or name a \
          contract",
+    )]);
+}
+
+#[test]
+fn rule_9_20_a_route_says_which_of_its_answers_stream() {
+    let types = [
+        None,
+        Some("application/json"),
+        Some("text/event-stream"),
+        Some("Text/Event-Stream ; charset=utf-8"),
+        Some("text/event-streams"),
+        Some("multipart/mixed; boundary=text/event-stream"),
+    ];
+    let events = [false, false, true, true, false, false];
+    for (words, streams) in [
+        ("", events),
+        ("deliver = \"auto\"", events),
+        ("deliver = \"buffered\"", [false; 6]),
+        ("deliver = \"streaming\"", [true; 6]),
+    ] {
+        let policy = Policy::parse("p", &routed(words), compiled::CONTRACTS).unwrap();
+        let deliver = policy.routes[0].deliver;
+        assert_eq!(
+            types.map(|value| deliver.streams(value)),
+            streams,
+            "{words}"
+        );
+    }
+    check_routed(&[(
+        "deliver = \"stream\"",
+        "p.toml:4: deliver: \"stream\" is not a value of this field; write \"auto\", \"buffered\" or \"streaming\"",
     )]);
 }

@@ -108,7 +108,7 @@ impl Work {
         let started = clock::now();
         let asked = question::ask(self.settings, contract, &self.request, method, &target).await;
         let answer = match asked {
-            Ok(response) => origin::read(&response).await,
+            Ok(response) => origin::read(&response, &|_, _| false).await,
             Err(error) => {
                 worker::console_error!("the origin could not be asked what happened: {error:?}");
                 return None;

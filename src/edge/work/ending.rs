@@ -3,19 +3,18 @@
 use super::{Reply, Work};
 use crate::edge::body::Chunks;
 use crate::edge::clock;
-use crate::edge::convert::Payload;
 use crate::edge::log::elapsed;
 use crate::edge::origin::{self, Answer};
-use crate::edge::responses::Responses;
+use crate::edge::overflow::Overflow;
 use crate::protocol::claim::Ending;
-use crate::protocol::contract::{LeaseOver, NeverStore, NeverThen, Test};
+use crate::protocol::contract::{NeverStore, NeverThen, Outcome, Test};
 use crate::protocol::control::Control;
+use crate::protocol::decision::Guarded;
 use crate::protocol::fingerprint::Fingerprint;
 use crate::protocol::headers::Headers;
 use crate::protocol::never_store;
 use crate::protocol::outcome::{Ends, Happened};
-use crate::protocol::policy::KvMode;
-use crate::protocol::record::{Place, Record, Sorted, Unkept};
+use crate::protocol::record::{Place, Sorted, Unkept};
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::replay::{self, Status};
 use crate::protocol::verdict::{Attempt, Permit};
@@ -29,7 +28,8 @@ impl Work {
         let (attempt, answer) = self.dispatch(permit).await;
         let happened = answer.happened();
         let table = &self.guarded.contract.outcome;
-        let too_large = matches!(answer, Answer::TooLarge(..));
+        // With a bucket, nothing is too large.
+        let too_large = matches!(answer, Answer::TooLarge(..)) && Overflow::of(&self.env).is_none();
         let ends = happened.ends(table, self.not_kept(&answer), too_large);
         let print = match ends {
             Ends::Release => {
@@ -42,6 +42,14 @@ impl Work {
         match (print, ends, answer) {
             (Some(print), Ends::Store, Answer::Whole(status, headers, body)) => {
                 self.store(attempt, print, status, headers, body, reply)
+                    .await;
+            }
+            (Some(print), Ends::Store, Answer::TooLarge(status, headers, rest)) => {
+                self.store_large(attempt, print, status, headers, rest, reply)
+                    .await;
+            }
+            (Some(print), Ends::Store, Answer::Streams(status, headers, rest)) => {
+                self.stream(attempt, print, status, headers, rest, reply)
                     .await;
             }
             (Some(print), Ends::StoreHead(why), answer) => {
@@ -57,7 +65,7 @@ impl Work {
         let contract = self.guarded.contract;
         let (headers, body) = match answer {
             Answer::Whole(_, headers, body) => (headers, Some(body)),
-            Answer::TooLarge(_, headers, _) => (headers, None),
+            Answer::TooLarge(_, headers, _) | Answer::Streams(_, headers, _) => (headers, None),
             Answer::None(_) => return None,
         };
         if Control::read(contract.control_header.as_deref(), headers).no_store {
@@ -102,6 +110,14 @@ impl Work {
 
     async fn dispatch(&mut self, permit: Permit) -> (Attempt, Answer) {
         let started = clock::now();
+        let Guarded {
+            route, contract, ..
+        } = self.guarded;
+        // What is not stored has nothing to be recorded for.
+        let streams = |status, headers: &Headers| {
+            let outcome = Happened::Answer(status).outcome(&contract.outcome);
+            outcome == Outcome::Store && route.deliver.streams(headers.get("content-type"))
+        };
         let call = origin::dispatch(
             permit,
             self.settings,
@@ -109,6 +125,7 @@ impl Work {
             &self.request,
             &mut self.body,
             self.asked_at,
+            &streams,
         );
         let answered = call.await;
         self.line.origin_ms += elapsed(started);
@@ -133,62 +150,12 @@ impl Work {
         }
         let contract = self.guarded.contract;
         let head = replay::first(&record, first_only, contract, &self.exchange);
-        self.answer(&head, &payload, Status::Fresh, reply);
-        let copies = self.settings.policy.responses.kv == KvMode::Always;
-        if copies && matches!(record.body, Place::Inline(_)) {
-            self.copy(&record).await;
-        }
-    }
-
-    /// The record of an answer, with its body where it belongs; the body once more, and what only the first caller gets.
-    pub(super) async fn keep(
-        &mut self,
-        attempt: Attempt,
-        print: Fingerprint,
-        status: u16,
-        headers: Headers,
-        body: Chunks,
-    ) -> (Record, Payload, Headers) {
-        let ttl = self.ttl_ms(&headers);
-        let sorted = Sorted::new(self.guarded.contract, headers);
-        let mut record = self.record(attempt, print, status, &sorted, ttl);
-        let payload = if body.len() <= self.settings.policy.responses.inline_limit {
-            let bytes = body.into_vec();
-            let payload = Payload::from(bytes.as_slice());
-            record.body = Place::Inline(bytes);
-            payload
-        } else {
-            self.store_body(&mut record, body).await
-        };
-        (record, payload, sorted.first_only)
-    }
-
-    /// A body that is too large for the row, before `settle`: the row must not point to what is not there (rule 8.2).
-    async fn store_body(&mut self, record: &mut Record, body: Chunks) -> Payload {
-        let started = clock::now();
-        record.body = Place::Kv(body.len() as u64);
-        let passes_on = self.guarded.contract.unknown.lease_over == LeaseOver::RunAgain;
-        let kv = match self.settings.policy.responses.kv {
-            KvMode::Off => None,
-            KvMode::Always | KvMode::Overflow => Responses::of(&self.env),
-        };
-        let (bytes, why) = match kv {
-            Some(kv) => (
-                kv.put(record, body, self.ledger_now(), passes_on).await,
-                Unkept::NotWritten,
-            ),
-            None => (Err(body.into_array_after(&[])), Unkept::TooLarge),
-        };
-        self.line.store_ms += elapsed(started);
-        Payload::Bytes(bytes.unwrap_or_else(|bytes| {
-            record.body = Place::NotKept(why);
-            self.line.warning = Some("body-not-kept");
-            bytes
-        }))
+        self.answer(&head, payload, Status::Fresh, reply).await;
+        self.copy(&record).await;
     }
 
     /// The ledger learns that it ran, and why its body is not kept; the first caller gets all of it, as it comes.
-    async fn store_head(
+    pub(super) async fn store_head(
         &mut self,
         attempt: Attempt,
         print: Fingerprint,
@@ -197,10 +164,8 @@ impl Work {
         reply: Reply,
     ) {
         let happened = answer.happened();
-        let opened = match answer.open() {
-            Ok(Some(opened)) => opened,
-            Ok(None) => return self.hold(attempt, happened, reply).await,
-            Err(error) => return drop(reply.send(Err(error))),
+        let Some(opened) = answer.open() else {
+            return self.hold(attempt, happened, reply).await;
         };
         let contract = self.guarded.contract;
         let ttl = self.ttl_ms(&opened.headers);
@@ -211,17 +176,15 @@ impl Work {
         };
         let mut record = self.record(attempt, print, opened.status, &sorted, ttl);
         record.body = Place::NotKept(why);
-        if why == Unkept::TooLarge {
+        if why != Unkept::Withheld {
             self.line.warning = Some("body-not-kept");
         }
         if !self.settle_as(&record).await {
             return self.unrecorded(attempt, opened.status, reply);
         }
         let head = replay::first(&record, sorted.first_only, contract, &self.exchange);
-        self.answer(&head, &opened.payload, Status::Fresh, reply);
-        if let Some(pump) = opened.pump {
-            pump.run().await;
-        }
+        self.answer(&head, opened.payload, Status::Fresh, reply)
+            .await;
     }
 
     async fn release(&mut self, attempt: Attempt, answer: Answer, reply: Reply) {
@@ -241,10 +204,8 @@ impl Work {
 
     /// An answer behind which no claim stands: as it came, or `refusal` where there is none.
     async fn deliver(&mut self, answer: Answer, as_what: Status, refusal: &Refusal, reply: Reply) {
-        let opened = match answer.open() {
-            Ok(Some(opened)) => opened,
-            Ok(None) => return self.refuse(refusal, reply),
-            Err(error) => return drop(reply.send(Err(error))),
+        let Some(opened) = answer.open() else {
+            return self.refuse(refusal, reply);
         };
         let sorted = Sorted::new(self.guarded.contract, opened.headers);
         let build = match as_what {
@@ -253,71 +214,31 @@ impl Work {
         };
         let contract = self.guarded.contract;
         let head = build(opened.status, sorted, contract, &self.exchange);
-        self.answer(&head, &opened.payload, as_what, reply);
-        if let Some(pump) = opened.pump {
-            pump.run().await;
-        }
+        self.answer(&head, opened.payload, as_what, reply).await;
     }
 
-    async fn hold(&mut self, attempt: Attempt, happened: Happened, reply: Reply) {
+    pub(super) async fn hold(&mut self, attempt: Attempt, happened: Happened, reply: Reply) {
+        let refusal = self.note_held(attempt, happened).await;
+        self.refuse(&refusal, reply);
+    }
+
+    /// The claim is held; what its caller is told, where there is one.
+    pub(super) async fn note_held(&mut self, attempt: Attempt, happened: Happened) -> Refusal {
         let fingerprint = self.fingerprint;
         if !self.settle(attempt.id, Ending::Hold { fingerprint }).await {
             // The lease ends in the same state.
             self.line.warning = Some("not-held");
         }
-        self.refuse(
-            &Refusal::no_answer(happened).until(attempt.expires_at),
-            reply,
-        );
+        let refusal = Refusal::no_answer(happened).until(attempt.expires_at);
+        self.line.outcome = refusal.code().row().code;
+        refusal
     }
 
-    /// How long the origin wants its answer kept, where the contract lets it say so (rule 8.13).
-    fn ttl_ms(&self, headers: &Headers) -> Option<u64> {
-        Control::read(self.guarded.contract.control_header.as_deref(), headers).ttl_ms
-    }
-
-    fn record(
-        &self,
-        attempt: Attempt,
-        print: Fingerprint,
-        status: u16,
-        sorted: &Sorted,
-        ttl_ms: Option<u64>,
-    ) -> Record {
-        let completed = self.ledger_now();
-        let rules = &self.guarded.contract.retention;
-        Record {
-            claim: self.guarded.claim,
-            attempt: attempt.id,
-            fingerprint: print,
-            status,
-            headers: sorted.recorded.clone(),
-            origin: sorted.origin.clone(),
-            first_seen: attempt.first_seen,
-            completed,
-            expires_at: attempt.kept_until(rules, completed, ttl_ms),
-            body: Place::NotKept(Unkept::TooLarge),
-        }
-    }
-
-    fn unrecorded(&mut self, attempt: Attempt, status: u16, reply: Reply) {
+    pub(super) fn unrecorded(&mut self, attempt: Attempt, status: u16, reply: Reply) {
         let refusal = Refusal::new(
             Code::OutcomeUnrecorded,
             "The origin answered, and the ledger did not confirm that it holds the answer. Retry with the same key.",
         );
         self.refuse(&refusal.originally(status).until(attempt.expires_at), reply);
-    }
-
-    /// The copy of an inline record, after the reply. Losing it loses nothing (rule 8.5).
-    async fn copy(&mut self, record: &Record) {
-        let Some(kv) = Responses::of(&self.env) else {
-            return;
-        };
-        let started = clock::now();
-        let now = self.ledger_now();
-        if kv.put(record, Chunks::default(), now, false).await.is_err() {
-            self.line.warning = Some("not-copied");
-        }
-        self.line.store_ms += elapsed(started);
     }
 }

@@ -195,7 +195,12 @@ pub fn call<'a>(call: &Section<'a>, longest: i64) -> Call<'a> {
         60,
     );
     // Within the margin the attempt still has to be settled.
-    let lease = call.number("lease_seconds", 11..=3600, "a whole number of seconds", 90);
+    let lease = call.number(
+        "lease_seconds",
+        11..=21_600,
+        "a whole number of seconds",
+        90,
+    );
     let upload = call.number("upload_seconds", 1..=3600, "a whole number of seconds", 300);
     if lease.value < deadline.value + 10 {
         let wrong = format!(

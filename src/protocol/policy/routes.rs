@@ -43,8 +43,26 @@ pub enum Dispatch {
 /// How a first answer reaches its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deliver {
+    /// As [`Self::Buffered`], but for `text/event-stream`, which nobody wants at once.
+    Auto,
     /// Once it is whole, and the ledger holds it.
     Buffered,
+    /// While it is recorded (rule 9.20).
+    Streaming,
+}
+
+impl Deliver {
+    /// Whether the client reads an answer with this `Content-Type` while it is recorded.
+    pub fn streams(self, content_type: Option<&str>) -> bool {
+        match self {
+            Self::Buffered => false,
+            Self::Streaming => true,
+            Self::Auto => content_type.is_some_and(|value| {
+                let essence = value.split(';').next().unwrap_or(value).trim();
+                essence.eq_ignore_ascii_case("text/event-stream")
+            }),
+        }
+    }
 }
 
 impl Route {
@@ -163,13 +181,13 @@ fn route(own: &Section<'_>, layer: Layer<'_>, shelf: &Shelf<'_>) -> Option<Route
         ("worker", Dispatch::Worker),
         ("detached", Dispatch::Detached),
     ];
-    let deliver = [("buffered", Deliver::Buffered)];
-    let streaming = [(
-        "streaming",
-        "an answer that reaches its client while it is still being recorded",
-    )];
+    let deliver = [
+        ("auto", Deliver::Auto),
+        ("buffered", Deliver::Buffered),
+        ("streaming", Deliver::Streaming),
+    ];
     let dispatch = own.choice("dispatch", Dispatch::Worker, &dispatch, &[]);
-    let deliver = own.choice("deliver", Deliver::Buffered, &deliver, &streaming);
+    let deliver = own.choice("deliver", Deliver::Auto, &deliver, &[]);
     own.allow(&CONTRACT_FIELDS);
     let matching = matching(own);
     let contract = contract(own, layer, shelf)?;
