@@ -98,7 +98,8 @@ fn canonical_host(scheme: &str, host: &str) -> String {
     }
 }
 
-/// Decodes the escapes of unreserved characters and upper-cases the others (RFC 3986 §6.2.2.1 and §6.2.2.2).
+/// Decodes the escapes of unreserved characters and upper-cases the others (RFC 3986 §6.2.2.1 and §6.2.2.2). A `%` that begins no
+/// escape stays, and never becomes the beginning of one: `%%411` is not `%A1`.
 pub fn normalise_escapes(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -107,7 +108,8 @@ pub fn normalise_escapes(text: &str) -> String {
         match after.get(..2).and_then(|h| u8::from_str_radix(h, 16).ok()) {
             // `from_str_radix` takes a sign; an escape has none.
             Some(byte) if !after.starts_with('+') => {
-                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                let unreserved = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+                if unreserved && !continues_escape(&out, byte) {
                     out.push(char::from(byte));
                 } else {
                     out.push_str(&format!("%{byte:02X}"));
@@ -122,6 +124,16 @@ pub fn normalise_escapes(text: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// Whether `byte` behind `text` would be read as a digit of an escape that nobody has written.
+fn continues_escape(text: &str, byte: u8) -> bool {
+    let begun = match text.as_bytes() {
+        [.., b'%'] => true,
+        [.., b'%', digit] => digit.is_ascii_hexdigit(),
+        _ => false,
+    };
+    begun && byte.is_ascii_hexdigit()
 }
 
 /// RFC 3986 §5.2.4, for a path that begins with `/`.
@@ -159,6 +171,11 @@ mod tests {
             ("/a%2fb", "/a%2Fb"),
             ("/a%zz%", "/a%zz%"),
             ("/a%+1", "/a%+1"),
+            // What decoding an escape leaves behind a lone `%` is not decoded with it.
+            ("/%%411", "/%%411"),
+            ("/%4%61", "/%4%61"),
+            ("/%%7a%41", "/%zA"),
+            ("/%%34%31", "/%%341"),
             ("/é%c3%a9", "/é%C3%A9"),
             ("/a/./b/../c", "/a/c"),
             ("/a/%2e%2E/b", "/b"),

@@ -52,7 +52,8 @@ fn rule_4_3_edge_034_paths_are_normalised() {
         one(same, by_path(&rules));
     }
     let different = [
-        "/a/b", "/a/b/", "/A/b", "//a/b", "/a//b", "/a%2Fb", "/a", "/",
+        "/a/b", "/a/b/", "/A/b", "//a/b", "/a//b", "/a%2Fb", "/a", "/", "/%A1", "/%%411", "/%25",
+        "/%2%35",
     ];
     distinct(&different, by_path(&rules));
 }
@@ -93,6 +94,8 @@ fn rule_4_4_edge_035_edge_036_the_pairs_of_a_query_are_sorted_by_name() {
         "/?a=+",
         "/?a=%20",
         "/?a=%2B",
+        "/?a=%A1",
+        "/?a=%%411",
     ];
     distinct(&different, by_path(&rules));
 }
