@@ -192,6 +192,11 @@ fn rule_3_7_any_other_credential_counts_by_its_own_value() {
         token.replace(".c2ln", ".c2ln, x"),
         bearer(r#"{"sub":"ada1"}"#).replace(".c2ln", "=.c2ln"),
         format!("Bearer a.{}.c", "!!!!"),
+        // Not UTF-8, where nobody has to look.
+        format!(
+            "Bearer a.{}.c",
+            Base64UrlUnpadded::encode_string(b"{\"x\":\"\xff\",\"sub\":\"ada\"}")
+        ),
     ];
     for payload in [
         "",
