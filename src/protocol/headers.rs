@@ -62,6 +62,12 @@ impl Headers {
         self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
     }
 
+    /// Whether an answer can carry them: names are tokens (RFC 9110 §5.6.2), and no value ends its line (§5.5).
+    pub fn can_be_sent(&self) -> bool {
+        self.iter()
+            .all(|(name, value)| is_token(name) && !value.contains(ENDS_LINE))
+    }
+
     /// Removes the headers that belong to one connection (RFC 9110 §7.6.1): the well-known ones and those that `Connection`
     /// names.
     pub fn remove_hop_by_hop(&mut self) {
@@ -72,6 +78,15 @@ impl Headers {
             .collect();
         self.retain(|name, _| !HOP_BY_HOP.contains(&name) && !named.iter().any(|n| n == name));
     }
+}
+
+/// What no value may hold (RFC 9110 §5.5).
+pub const ENDS_LINE: [char; 3] = ['\r', '\n', '\0'];
+
+/// RFC 9110 §5.6.2.
+pub fn is_token(text: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(token)
 }
 
 impl FromIterator<(String, String)> for Headers {

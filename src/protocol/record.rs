@@ -3,7 +3,7 @@
 use super::claim::{AttemptId, ClaimId};
 use super::contract::{Contract, LeaseOver, RESERVED, ReplayRules};
 use super::fingerprint::Fingerprint;
-use super::headers::Headers;
+use super::headers::{ENDS_LINE, Headers};
 use super::time::Time;
 use super::wire::Unreadable;
 use serde::{Deserialize, Serialize};
@@ -94,11 +94,22 @@ impl Record {
     pub fn decode(bytes: &[u8]) -> Result<(Self, &[u8]), Unreadable> {
         let (Stored::V1(record), rest): (Stored<Self>, _) =
             postcard::take_from_bytes(bytes).map_err(|_| Unreadable)?;
-        // No answer can be built from another status.
-        if !(200..=599).contains(&record.status) {
-            return Err(Unreadable);
+        if record.can_be_sent() {
+            Ok((record, rest))
+        } else {
+            Err(Unreadable)
         }
-        Ok((record, rest))
+    }
+
+    /// Whether an answer can be built from it: the runtime throws at any other status, name or value.
+    fn can_be_sent(&self) -> bool {
+        let origin = [&self.origin.date, &self.origin.request_id];
+        (200..=599).contains(&self.status)
+            && self.headers.can_be_sent()
+            && !origin
+                .into_iter()
+                .flatten()
+                .any(|value| value.contains(ENDS_LINE))
     }
 }
 

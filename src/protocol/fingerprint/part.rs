@@ -2,6 +2,7 @@
 
 use super::media_type;
 use crate::protocol::digest::PartsHasher;
+use crate::protocol::headers::is_token;
 use crate::protocol::order;
 
 /// What the headers of a part say.
@@ -57,12 +58,6 @@ fn line(text: &str) -> Option<(String, &str)> {
 }
 
 const SPACE: [char; 2] = [' ', '\t'];
-
-/// RFC 9110 §5.6.2.
-fn is_token(text: &str) -> bool {
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(token)
-}
 
 /// The value of a `Content-Disposition` whose quoted strings hold no backslash: some readers take it for an escape and some
 /// for itself, so what has one counts as it is written.
