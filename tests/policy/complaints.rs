@@ -47,6 +47,10 @@ fn rule_10_1_a_policy_says_which_line_is_wrong_and_what_was_meant() {
             "p.toml:5: key.heder: unknown field; did you mean \"header\"?",
         ),
         (
+            "\"a\\nb\" = 1",
+            "p.toml:4: a\\nb: unknown field; known here: match, contract, call, dispatch, deliver, methods, key, scope, fingerprint, mismatch, running, unknown, outcome, replay, authority, retention, errors, gateway",
+        ),
+        (
             "contract = \"ieft\"",
             "p.toml:4: contract: there is no contract \"ieft\"; did you mean \"ietf\"?",
         ),

@@ -23,7 +23,8 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: ", self.file, self.line)?;
         if !self.field.is_empty() {
-            write!(f, "{}: ", self.field)?;
+            // Of an unknown field it is what the file says: TOML lets a line break stand in a quoted name.
+            write!(f, "{}: ", self.field.escape_debug())?;
         }
         f.write_str(&self.wrong)?;
         if !self.mend.is_empty() {
