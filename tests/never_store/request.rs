@@ -393,3 +393,20 @@ fn rule_8_12_json_of_another_type_is_looked_into_as_far_as_it_is_json() {
     );
     assert_eq!(absent, None);
 }
+
+#[test]
+fn rule_8_12_what_is_not_utf_8_is_no_json_wherever_it_stands() {
+    const RULE: &str = "request = \"json\"\npointer = \"/fields\"";
+    for (body, matches) in [
+        (&b"{\"a\":{\"b\":\"\xff\"}}"[..], true),
+        (b"{\"a\":{\"\xff\":1}}", true),
+        (b"{\"\xff\":1}", true),
+        (b"{\"a\":{\"b\":\"\xc3\xbf\"}}", false),
+    ] {
+        assert_eq!(
+            of_request(RULE, "http://h/", &[JSON], body),
+            matches,
+            "{body:?}"
+        );
+    }
+}

@@ -13,7 +13,8 @@ const ANYWHERE: &str = "**";
 pub fn has(text: &[u8], pointer: &str, words: &[String]) -> Option<bool> {
     let unescape = |token: &str| token.replace("~1", "/").replace("~0", "~");
     let path: Vec<String> = pointer.split('/').skip(1).map(unescape).collect();
-    let mut json = serde_json::Deserializer::from_slice(text);
+    // The reader looks past what it is not asked for, and would not see that it is no text.
+    let mut json = serde_json::Deserializer::from_str(str::from_utf8(text).ok()?);
     let search = Search { path: &path, words };
     let found = search.deserialize(&mut json).ok()?;
     json.end().ok()?;
