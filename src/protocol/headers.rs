@@ -1,6 +1,7 @@
 //! Header fields as a list of lines, names in lower case.
 
 use super::contract::HOP_BY_HOP;
+use super::order;
 use serde::{Deserialize, Serialize};
 
 /// Header lines in their order. A name may stand on several lines (rule 8.8).
@@ -71,12 +72,14 @@ impl Headers {
     /// Removes the headers that belong to one connection (RFC 9110 §7.6.1): the well-known ones and those that `Connection`
     /// names.
     pub fn remove_hop_by_hop(&mut self) {
-        let named: Vec<String> = self
-            .lines("connection")
-            .flat_map(|line| line.split(','))
-            .map(|name| name.trim().to_ascii_lowercase())
-            .collect();
-        self.retain(|name, _| !HOP_BY_HOP.contains(&name) && !named.iter().any(|n| n == name));
+        let lines: Vec<&str> = self.lines("connection").collect();
+        let listed = lines.join(",").to_ascii_lowercase();
+        // Sorted: a head has room for thousands of names, and of lines.
+        let items = listed.split(',').map(str::trim);
+        let items: Vec<&str> = items.filter(|item| !item.is_empty()).collect();
+        let named = order::sorted(&items);
+        let is_named = |name: &str| named.binary_search_by(|item| order::compare(item, name));
+        self.retain(|name, _| !HOP_BY_HOP.contains(&name) && is_named(name).is_err());
     }
 }
 

@@ -1,5 +1,7 @@
 //! The one sort of the protocol. Every instance of a stable sort is 4 KB of Wasm, so all that is sorted by name is sorted here.
 
+use std::cmp::Ordering;
+
 /// The positions of `names` in the order of the names; equal names stay in the order in which they come.
 ///
 /// The order is that of UTF-16 code units, which RFC 8785 §3.2.3 wants for JSON, and which differs from that of UTF-8 beyond the
@@ -8,8 +10,22 @@ pub fn by_name<'n>(names: impl Iterator<Item = &'n str>) -> Vec<usize> {
     let names: Vec<&str> = names.collect();
     let mut order: Vec<usize> = (0..names.len()).collect();
     let name = |at: &usize| names.get(*at).copied().unwrap_or_default();
-    order.sort_by(|a, b| name(a).encode_utf16().cmp(name(b).encode_utf16()));
+    order.sort_by(|a, b| compare(name(a), name(b)));
     order
+}
+
+/// The order of [`by_name`].
+pub fn compare(a: &str, b: &str) -> Ordering {
+    a.encode_utf16().cmp(b.encode_utf16())
+}
+
+/// `names` in the order of [`by_name`].
+pub fn sorted<'n>(names: &[&'n str]) -> Vec<&'n str> {
+    let order = by_name(names.iter().copied());
+    order
+        .into_iter()
+        .filter_map(|at| names.get(at).copied())
+        .collect()
 }
 
 /// Puts `item` behind everything in `list` that may stand before it. For short lists: each insertion moves what is behind it.

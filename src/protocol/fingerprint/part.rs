@@ -82,11 +82,19 @@ impl<'a> Disposition<'a> {
             let (name, after) = text.split_once('=')?;
             let name = name.trim_matches(SPACE).to_ascii_lowercase();
             let (value, after) = parameter_value(after.trim_start_matches(SPACE))?;
-            if !is_token(&name) || params.iter().any(|(other, _)| *other == name) {
+            if !is_token(&name) {
                 return None;
             }
             params.push((name, value));
             rest = after;
+        }
+        // Sorted: a head has room for thousands of parameters, and a body for hundreds of heads.
+        let names: Vec<&str> = params.iter().map(|(name, _)| name.as_str()).collect();
+        if order::sorted(&names)
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a == b))
+        {
+            return None;
         }
         Some(Self {
             kind: kind.to_ascii_lowercase(),
