@@ -1,14 +1,22 @@
-//! Reading bodies chunk by chunk, up to a limit.
+//! Reading bodies piece by piece, up to a limit.
 //!
 //! `worker`'s own stream turns an aborted body into a clean end, so bodies are read here: a read that fails must be seen.
 
+use super::js::{ByobReader, ByteStream};
 use super::upload::Upload;
 use crate::protocol::request::Body;
-use js_sys::{Reflect, Uint8Array};
+use js_sys::{Object, Promise, Reflect, Uint8Array};
 use std::collections::VecDeque;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{ReadableStream, ReadableStreamDefaultReader};
+use web_sys::ReadableStream;
+
+/// What is read at once, bytes: a short body takes a small buffer.
+const FIRST: u32 = 4 * 1024;
+/// Of a long one, each piece is twice as long as the one before, up to this.
+const LONGEST: u32 = 64 * 1024;
+/// Pieces below this are small.
+const SMALL: u32 = 1024;
 
 /// A body, or the beginning of one. It stays in JavaScript memory until somebody asks for the bytes.
 #[derive(Default)]
@@ -48,43 +56,136 @@ pub enum Read {
     /// The whole body.
     Whole(Chunks),
     /// The body is longer than the limit: what was read, and the reader that has the rest.
-    TooLong(Chunks, ReadableStreamDefaultReader),
+    TooLong(Chunks, Reader),
     /// The body broke off.
     Broken,
 }
 
 /// Reads `stream` to its end, or until it is longer than `limit` bytes.
+///
+/// Pieces are full, however small those are that come: of a body in chunks of one byte, each chunk would otherwise hold a buffer
+/// of 4 KiB, and cost a turn of the event loop.
 pub async fn read(stream: Option<ReadableStream>, limit: usize) -> Read {
     let mut chunks = Chunks::default();
     let Some(stream) = stream else {
         return Read::Whole(chunks);
     };
-    let Ok(reader) = stream
-        .get_reader()
-        .dyn_into::<ReadableStreamDefaultReader>()
-    else {
+    let Ok(reader) = Reader::of(&stream) else {
         return Read::Broken;
     };
+    let mut size = FIRST;
     loop {
-        match JsFuture::from(reader.read()).await {
+        // No more than shows that the body is too long: whoever holds back the rest is told at once.
+        let room = u32::try_from(limit - chunks.length).unwrap_or(u32::MAX);
+        let wanted = size.min(room.saturating_add(1));
+        let Ok(asked) = reader.fill(wanted, wanted) else {
+            return Read::Broken;
+        };
+        match JsFuture::from(asked).await {
             Err(_) => return Read::Broken,
-            Ok(result) => match next(&result) {
+            Ok(result) => match bytes(&result) {
                 None => return Read::Whole(chunks),
-                Some(chunk) => chunks.push(chunk),
+                Some(piece) => chunks.push(piece),
             },
         }
         if chunks.length > limit {
             return Read::TooLong(chunks, reader);
         }
+        size = (size * 2).min(LONGEST);
+    }
+}
+
+/// What reads a body, in pieces as large as they come.
+#[derive(Clone)]
+pub struct Reader {
+    stream: ByobReader,
+    /// Whether somebody waits for each piece.
+    prompt: bool,
+    /// The buffer of the next piece.
+    size: u32,
+    /// The least of the next piece.
+    min: u32,
+}
+
+impl Reader {
+    /// The reader of `stream`, which nobody else can read from then on. After small pieces it waits for larger ones: a body in
+    /// chunks of one byte would otherwise cost a turn of the event loop, and a buffer, for each.
+    ///
+    /// # Errors
+    /// What the runtime throws at a stream that is no stream of bytes, or has a reader.
+    pub fn of(stream: &ReadableStream) -> Result<Self, JsValue> {
+        Self::new(stream, false)
+    }
+
+    /// One that waits for nothing: events reach their client as they come.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn prompt(stream: &ReadableStream) -> Result<Self, JsValue> {
+        Self::new(stream, true)
+    }
+
+    fn new(stream: &ReadableStream, prompt: bool) -> Result<Self, JsValue> {
+        let options = Object::new();
+        Reflect::set(&options, &"mode".into(), &"byob".into())?;
+        let stream: &ByteStream = stream.unchecked_ref();
+        Ok(Self {
+            stream: stream.get_reader(&options)?,
+            prompt,
+            size: FIRST,
+            min: 1,
+        })
+    }
+
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// What the runtime throws when the body breaks off.
+    pub async fn next(&mut self) -> Result<Option<Uint8Array>, JsValue> {
+        let read = JsFuture::from(self.ask()?).await?;
+        Ok(self.take(&read))
+    }
+
+    /// Asks for the next piece: [`Self::take`] gets what comes of it.
+    ///
+    /// # Errors
+    /// What the runtime throws.
+    pub fn ask(&self) -> Result<Promise, JsValue> {
+        self.fill(self.size, self.min)
+    }
+
+    /// The piece that was asked for; `None` at the end.
+    pub fn take(&mut self, read: &JsValue) -> Option<Uint8Array> {
+        let piece = bytes(read)?;
+        if piece.length() == self.size {
+            self.size = (self.size * 2).min(LONGEST);
+        }
+        self.min = match piece.length() {
+            ..SMALL if !self.prompt => (self.min * 2).min(SMALL),
+            _ => 1,
+        };
+        Some(piece)
+    }
+
+    /// Stops reading, and lets the other side know.
+    pub fn cancel(&self) -> Promise {
+        self.stream.cancel()
+    }
+
+    /// At most `size` bytes, and no fewer than `min` but at the end.
+    fn fill(&self, size: u32, min: u32) -> Result<Promise, JsValue> {
+        let options = Object::new();
+        Reflect::set(&options, &"min".into(), &min.into())?;
+        self.stream
+            .read(&Uint8Array::new_with_length(size), &options)
     }
 }
 
 /// The bytes of `{ value, done }`; `None` at the end.
-pub fn next(result: &JsValue) -> Option<Uint8Array> {
-    Reflect::get(result, &"value".into())
-        .ok()?
-        .dyn_into::<Uint8Array>()
-        .ok()
+fn bytes(result: &JsValue) -> Option<Uint8Array> {
+    let value = Reflect::get(result, &"value".into()).ok()?;
+    let bytes = value.dyn_into::<Uint8Array>().ok()?;
+    (bytes.length() > 0).then_some(bytes)
 }
 
 impl Chunks {

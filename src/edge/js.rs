@@ -46,6 +46,26 @@ extern "C" {
         init: &web_sys::RequestInit,
     ) -> Result<Promise, JsValue>;
 
+    /// A stream of bytes. `web-sys` does not bind the `min` of its reader, nor catches what is thrown where it has none.
+    pub type ByteStream;
+
+    #[wasm_bindgen(method, catch, js_name = getReader)]
+    pub fn get_reader(this: &ByteStream, options: &JsValue) -> Result<ByobReader, JsValue>;
+
+    /// A reader that fills buffers of ours (Streams Standard §4.5).
+    #[derive(Clone)]
+    pub type ByobReader;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn read(
+        this: &ByobReader,
+        buffer: &Uint8Array,
+        options: &JsValue,
+    ) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method)]
+    pub fn cancel(this: &ByobReader) -> Promise;
+
     /// Both ends of one of the runtime's own pipes.
     pub type Pipe;
 

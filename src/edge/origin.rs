@@ -1,6 +1,6 @@
 //! The one call to the origin (docs/protocol.md §6).
 
-use super::body::{self, Chunks, Incoming, Read};
+use super::body::{self, Chunks, Incoming, Read, Reader};
 use super::convert::Payload;
 use super::log::elapsed;
 use super::rest::Rest;
@@ -217,9 +217,12 @@ pub async fn read(response: &Response, streams: Streams<'_>) -> Answer {
     match Happened::from_head(response.status(), &headers) {
         Happened::Answer(status) => match response.body() {
             Some(body) if streams(status, &headers) => {
+                let Ok(reader) = Reader::prompt(&body) else {
+                    return Answer::None(Happened::BrokenOff);
+                };
                 let rest = Rest {
                     start: Chunks::default(),
-                    reader: body.get_reader().unchecked_into(),
+                    reader,
                     length: announced(&headers),
                 };
                 Answer::Streams(status, headers, rest)

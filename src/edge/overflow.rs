@@ -1,7 +1,7 @@
 //! Bodies that are larger than KV takes, in an R2 bucket (rule 8.16). A bucket is optional. Only bodies are here; what they belong to
 //! says the ledger.
 
-use super::body::Chunks;
+use super::body::{Chunks, Reader};
 use super::clock;
 use super::js::{Bucket, BucketObject, MultipartUpload};
 use super::rest::Rest;
@@ -55,10 +55,12 @@ impl Overflow {
             return None;
         }
         let object: BucketObject = found.unchecked_into();
-        let whole = object.size() == length as f64;
-        whole.then(|| Rest {
+        if object.size() != length as f64 {
+            return None;
+        }
+        Some(Rest {
             start: Chunks::default(),
-            reader: object.body().get_reader().unchecked_into(),
+            reader: Reader::of(&object.body()).ok()?,
             length: Some(length),
         })
     }

@@ -1,13 +1,12 @@
 //! Taking in the body of a guarded request, before anything is claimed (rules 4.11, 4.12 and 4.22).
 
-use super::body::{self, Chunks, Incoming, Read};
+use super::body::{self, Chunks, Incoming, Read, Reader};
 use super::rest::Rest;
 use super::upload::Upload;
 use crate::protocol::policy::Limits;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::request::{Body, Inbound};
-use wasm_bindgen::JsCast;
-use web_sys::{ReadableStreamDefaultReader, Request};
+use web_sys::Request;
 
 /// The body of `request`: whole up to the limit for what is held, beyond it as an upload that has only begun.
 ///
@@ -26,9 +25,7 @@ pub async fn receive(
     if announced.is_some_and(|length| length > held as u64) {
         let stream = raw.body().ok_or_else(truncated)?;
         // Locked here: an inbound body is not touched for the first time behind an await.
-        let reader = stream
-            .get_reader()
-            .unchecked_into::<ReadableStreamDefaultReader>();
+        let reader = Reader::of(&stream).map_err(|_| truncated())?;
         return Ok(upload(Chunks::default(), reader, announced, limits));
     }
     match read(raw, request, held, announced).await? {
@@ -81,12 +78,7 @@ fn announced(request: &Inbound) -> Option<u64> {
     request.headers.get("content-length")?.parse().ok()
 }
 
-fn upload(
-    start: Chunks,
-    reader: ReadableStreamDefaultReader,
-    length: Option<u64>,
-    limits: &Limits,
-) -> Incoming {
+fn upload(start: Chunks, reader: Reader, length: Option<u64>, limits: &Limits) -> Incoming {
     let rest = Rest {
         start,
         reader,
@@ -97,7 +89,7 @@ fn upload(
 
 enum Taken {
     Whole(Body),
-    More(Chunks, ReadableStreamDefaultReader),
+    More(Chunks, Reader),
 }
 
 async fn read(

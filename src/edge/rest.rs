@@ -1,16 +1,16 @@
 //! A body of which the beginning has been read already, as one stream.
 
-use super::body::{self, Chunks};
+use super::body::{Chunks, Reader};
 use super::js;
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{ReadableStream, ReadableStreamDefaultReader, WritableStreamDefaultWriter};
+use web_sys::{ReadableStream, WritableStreamDefaultWriter};
 
 /// The beginning of a body, the reader that has the rest, and the length of both where the origin announced it.
 pub struct Rest {
     pub start: Chunks,
-    pub reader: ReadableStreamDefaultReader,
+    pub reader: Reader,
     pub length: Option<u64>,
 }
 
@@ -28,7 +28,7 @@ impl Rest {
     pub async fn next(&mut self) -> Result<Option<Uint8Array>, JsValue> {
         match self.start.pop() {
             Some(chunk) => Ok(Some(chunk)),
-            None => Ok(body::next(&JsFuture::from(self.reader.read()).await?)),
+            None => self.reader.next().await,
         }
     }
 

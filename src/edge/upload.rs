@@ -1,6 +1,6 @@
 //! A body that is too large to be held: hashed while it is read, and sent on to the origin chunk by chunk (rule 4.22).
 
-use super::body::{Chunks, next};
+use super::body::{Chunks, Reader};
 use super::js::{self, DigestStream};
 use super::rest::Rest;
 use crate::protocol::digest::Sha256Digest;
@@ -8,13 +8,13 @@ use crate::protocol::fingerprint::{Arriving, Contents};
 use js_sys::{ArrayBuffer, Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{ReadableStream, ReadableStreamDefaultReader, WritableStreamDefaultWriter};
+use web_sys::{ReadableStream, WritableStreamDefaultWriter};
 
 /// A body on its way. Reading it may be broken off at any await, and taken up again: nothing that was read is lost.
 pub struct Upload {
     /// What was read before it turned out to be too large.
     start: Chunks,
-    reader: ReadableStreamDefaultReader,
+    reader: Reader,
     /// A read whose result nobody has seen yet.
     reading: Option<Promise>,
     /// Its length, where the client announced it.
@@ -136,11 +136,15 @@ impl Upload {
         if let Some(chunk) = self.start.pop() {
             return Ok(Some(chunk));
         }
-        let reading = self.reading.get_or_insert_with(|| self.reader.read());
-        let result = JsFuture::from(reading.clone()).await;
+        let reading = match self.reading.take() {
+            Some(reading) => reading,
+            None => self.reader.ask().map_err(|_| Cut::Truncated)?,
+        };
+        self.reading = Some(reading.clone());
+        let result = JsFuture::from(reading).await;
         self.reading = None;
         match result {
-            Ok(result) => Ok(next(&result)),
+            Ok(result) => Ok(self.reader.take(&result)),
             Err(_) => Err(Cut::Truncated),
         }
     }
