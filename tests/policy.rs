@@ -61,6 +61,7 @@ fn the_smallest_policy_has_every_default() {
     );
     assert_eq!(policy.limits.request_body, 100 * 1024 * 1024);
     assert_eq!(policy.limits.buffered_body, 1024 * 1024);
+    assert_eq!(policy.limits.request_head, 32 * 1024);
     assert_eq!(policy.limits.new_keys_per_minute, 9_000);
     let [route] = policy.routes.as_slice() else {
         panic!("one route")
@@ -215,7 +216,7 @@ fn every_value_that_this_version_implements() {
 origin = "HTTPS://API.example.com:8443/base/"
 ledger = { shards = 1024, generation = 2 }
 responses = { kv = "overflow", inline_limit = "64 KiB" }
-limits = { request_body = "2 GiB", buffered_body = 0x100, new_keys_per_minute = 0 }
+limits = { request_body = "2 GiB", buffered_body = 0x100, request_head = "128 KiB", new_keys_per_minute = 0 }
 call = { deadline_seconds = 20 }
 
 [[routes]]
@@ -250,6 +251,7 @@ gateway = { ledger_down = "refuse", key_to_origin = "as-it-came", signals = "on"
     );
     assert_eq!(policy.limits.request_body, 2 * 1024 * 1024 * 1024);
     assert_eq!(policy.limits.buffered_body, 256);
+    assert_eq!(policy.limits.request_head, 131_072);
     assert_eq!(policy.limits.new_keys_per_minute, 0);
     let route = policy.route("DELETE", "/v1/7").unwrap();
     assert_eq!((route.deadline_ms, route.lease_ms), (20_000, 30_000));

@@ -135,7 +135,9 @@ impl Arrival<'_> {
         body: Option<Body>,
     ) -> Result<Response, JsValue> {
         let attempt = AttemptId::new(clock::random());
+        let head_limit = self.settings.policy.limits.request_head;
         let body = match body {
+            _ if request.head_length() > head_limit => Err(head_too_large(head_limit)),
             Some(body) => Ok(Incoming::Whole(body)),
             None if guarded.route.needs_whole_body() => {
                 let body = receive_whole(self.raw, &request, self.limits()).await;
@@ -181,6 +183,15 @@ fn passed(answer: Result<Response, JsValue>, exchange: &Exchange) -> Result<Resp
         worker::console_error!("pass-failed: {error:?}");
         convert::refusal(&pass_failed(), None, exchange)
     })
+}
+
+fn head_too_large(limit: usize) -> Refusal {
+    Refusal::new(
+        Code::HeadTooLarge,
+        format!(
+            "A guarded request may have a head of at most {limit} bytes (`limits.request_head` of the policy): its URL and its header lines together."
+        ),
+    )
 }
 
 fn pass_failed() -> Refusal {

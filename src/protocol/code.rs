@@ -149,6 +149,8 @@ codes! {
     FirstSentTooOld = "first-sent-too-old", 412, No, Unsafe, None, None, "The first attempt was too long ago";
     /// Rule 3.2.
     CredentialMissing = "credential-missing", 400, AfterMending, Safe, None, None, "An idempotency key needs a credential";
+    /// Rule 4.23.
+    HeadTooLarge = "head-too-large", 431, AfterMending, Safe, None, None, "The head of the request is too large";
     /// Rule 4.12.
     BodyTooLarge = "body-too-large", 413, No, Safe, None, None, "The request body is too large";
     /// Rule 4.11.

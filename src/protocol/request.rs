@@ -40,6 +40,13 @@ impl Inbound {
         })
     }
 
+    /// How long the head is as HTTP/1.1 writes it, bytes, without the version.
+    pub fn head_length(&self) -> usize {
+        let lines = self.headers.iter();
+        let lines = lines.map(|(name, value)| name.len() + value.len() + ": \r\n".len());
+        self.method.len() + self.target().len() + lines.sum::<usize>()
+    }
+
     /// The path in the form in which paths are compared (rule 1.3).
     pub fn normalised_path(&self) -> String {
         // The runtime reads a backslash in an http URL as a slash (WHATWG URL), so the origin gets one: a path spelled with
@@ -203,6 +210,22 @@ mod tests {
         ] {
             assert_eq!(Inbound::new("GET", url, Headers::new()).unwrap().host, host);
         }
+    }
+
+    #[test]
+    fn rule_4_23_a_head_is_as_long_as_it_is_written() {
+        let lines = [
+            ("Host", "h"),
+            ("Idempotency-Key", "k-1"),
+            ("X-Empty", ""),
+            ("Host", "\u{e9}"),
+        ];
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let headers: Headers = lines.iter().map(owned).collect();
+        let written =
+            "POST/a?b=%20host: h\r\nidempotency-key: k-1\r\nx-empty: \r\nhost: \u{e9}\r\n";
+        let request = Inbound::new("POST", "http://h/a?b=%20", headers).unwrap();
+        assert_eq!(request.head_length(), written.len());
     }
 
     #[test]

@@ -190,6 +190,11 @@ fn rule_10_1_ranges_and_pairs() {
              or \"8 MiB\", from 1 to 5368709120 is meant",
         ),
         (
+            "[limits]\nrequest_head = 1023",
+            "p.toml:5: limits.request_head: 1023 is out of range; a number of bytes, or a string such as \"256 KiB\" \
+             or \"8 MiB\", from 1024 to 131072 is meant",
+        ),
+        (
             "[limits]\nnew_keys_per_minute = 1000001",
             "p.toml:5: limits.new_keys_per_minute: 1000001 is out of range; a number of keys from 0 to 1000000 is meant",
         ),
