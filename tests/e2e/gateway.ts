@@ -157,6 +157,12 @@ export class Gateway {
     return this.logged((line) => line["request"] !== undefined && line["request"] === answer.header("x-request-id"));
   }
 
+  /** Bytes of memory that the runtime's process holds now (Linux). */
+  get resident(): number {
+    const status = readFileSync(`/proc/${this.#runtime.pid}/status`, "utf8");
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+  }
+
   /** The KV namespace of the stored responses. */
   async kv(): Promise<Store> {
     return (await this.mf.getKVNamespace("RESPONSES")) as unknown as Store;

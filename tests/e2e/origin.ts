@@ -191,7 +191,7 @@ function normalised(target: string): string {
     const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
     return /[\w.~-]/.test(character) ? character : escape;
   });
-  return new URL(unescaped, "http://origin").pathname;
+  return new URL(`http://origin${unescaped}`).pathname;
 }
 
 export async function startOrigin(): Promise<Origin> {
