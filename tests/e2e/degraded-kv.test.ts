@@ -19,7 +19,8 @@ let kv: Store;
 before(async () => {
   origin = await startOrigin();
   const again = { match: "POST /again/*", rules: `[routes.unknown]\nlease_over = "run-again"` };
-  gateway = await startGateway({ faults: true, policy: `${policy(origin.url, "POST /v1/*", again)}\n[ledger]\nshards = 1\n` });
+  const probed = { match: "POST /probed/*", rules: `[routes.unknown]\nlease_over = "probe"\nprobe = "GET /status?key={key}"` };
+  gateway = await startGateway({ faults: true, policy: `${policy(origin.url, "POST /v1/*", again, probed)}\n[ledger]\nshards = 1\n` });
   kv = await gateway.kv();
 });
 
@@ -248,6 +249,22 @@ test("fault_k11 rule_8_14 a value that landed although its put seemed to fail is
     const { place, first, again } = await kept(size, "kv-put-lands");
     const replay = await again("begin-overloaded");
     assertReplay(replay, first);
+    assert.equal(place.count, 1);
+  }
+});
+
+test("rule_8_14 where the origin may be asked what happened, only what is copied after settle is replayed without the ledger", async () => {
+  for (const size of [SMALL, LARGE]) {
+    const place = origin.place((_, response) => response.writeHead(201).end(Buffer.alloc(size, 1)), { under: "/probed" });
+    const key = gateway.key();
+    const first = await gateway.post(place.path, key);
+    assertFresh(first);
+    const { claim } = await gateway.logged((line) => line["attempt"] === place.only.header("idempotency-attempt"));
+    assert.notEqual(await kv.get(`r1/${claim}`, "arrayBuffer"), null);
+    const retry = await gateway.post(place.path, key, "{}", fault("begin-overloaded"));
+    if (size === SMALL) assertReplay(retry, first);
+    else assertRefusal(retry, 503, "ledger-unavailable");
+    assertReplay(await gateway.post(place.path, key), first);
     assert.equal(place.count, 1);
   }
 });
