@@ -19,8 +19,11 @@ pub enum Both {
 
 /// Whether the other generation has a say after `own`.
 pub fn other_counts(own: &Begun) -> bool {
-    // Nothing runs anywhere while a key is refused.
-    !matches!(own, Begun::Done { .. } | Begun::Expired { .. })
+    // Nothing runs anywhere while a key is refused; and where a body is needed, both are asked once it has come.
+    !matches!(
+        own,
+        Begun::Done { .. } | Begun::Expired { .. } | Begun::BodyNeeded
+    )
 }
 
 /// What counts of `own` and of what the other generation tells: `None` where it gave no answer, `Some(None)` where nothing there
@@ -40,9 +43,9 @@ fn weight(begun: &Begun) -> u8 {
         Begun::Execute { .. } | Begun::TooManyKeys { .. } => 0,
         Begun::Mismatch { .. } => 1,
         Begun::Expired { .. } => 2,
-        Begun::Unknown { .. } => 3,
-        Begun::Running { .. } => 4,
-        // The body will tell, in the generation that has something to compare it with.
-        Begun::Done { .. } | Begun::BodyNeeded => 5,
+        Begun::BodyNeeded => 3,
+        Begun::Unknown { .. } => 4,
+        Begun::Running { .. } => 5,
+        Begun::Done { .. } => 6,
     }
 }

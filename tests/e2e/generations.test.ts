@@ -120,6 +120,32 @@ test("rule_5_23 a retry of what the old shards keep is its replay, although the 
   }
 });
 
+test("rule_5_23 rule_5_28 a body that is read to be compared is compared in both generations", async () => {
+  const held = (lines: string): string => ledger(lines).replace("[[routes]]", "[limits]\nbuffered_body = 1024\n\n[[routes]]");
+  const gate = barrier();
+  const place = origin.place(async (request, response) => {
+    if (request.number > 1) await gate.opened;
+    response.writeHead(201).end(`execution ${request.number}`);
+  });
+  const large = "x".repeat(5000);
+  let gateway = await startGateway({ inspect: true, policy: held(OLD) });
+  try {
+    const key = gateway.key();
+    const first = await gateway.post(place.path, key, large);
+    assertFresh(first);
+    gateway = await gateway.restart({ policy: held(NEW) });
+    const lost = gateway.post(place.path, key, '{"other":1}').catch(() => undefined);
+    await place.arrived(2);
+    gateway = await gateway.restart({ policy: held(NEW_THEN_OLD) });
+    await lost;
+    assertReplay(await gateway.post(place.path, key, large), first);
+    assert.equal(place.count, 2);
+  } finally {
+    gate.open();
+    await gateway.close();
+  }
+});
+
 test("rule_5_23 what one generation knows is not told, nor run unguarded, while the other one does not answer", async () => {
   const open = { match: "POST /open/*", rules: `[routes.gateway]\nledger_down = "run-unguarded"` };
   const shards = "shards = 1\ngeneration = 2\nother = { shards = 1, generation = 1 }";

@@ -29,16 +29,14 @@ impl Work {
         let started = clock::now();
         let found = self.begin_in_each(event).await;
         self.line.ledger_ms += elapsed(started);
-        let (asked, shards) = found?;
-        let asked = match (&self.body, &asked.begun) {
-            (
-                Incoming::Upload(_),
-                Begun::BodyNeeded | Begun::Running { .. } | Begun::Unknown { .. },
-            ) => match self.compare(event, shards).await? {
-                Ok(asked) => asked,
-                Err(refusal) => return Ok(Verdict::Refuse(refusal)),
-            },
-            _ => asked,
+        let (asked, shards) = match (&self.body, found?) {
+            (Incoming::Upload(_), (asked, _)) if needs_body(&asked.begun) => {
+                match self.compare(event).await? {
+                    Ok(found) => found,
+                    Err(refusal) => return Ok(Verdict::Refuse(refusal)),
+                }
+            }
+            (_, found) => found,
         };
         let Asked { begun, waited, .. } = self.answered(asked);
         let in_the_way = waited || matches!(begun, Begun::Running { .. });
@@ -80,14 +78,13 @@ impl Work {
     async fn compare(
         &mut self,
         event: &mut Begin,
-        shards: Shards,
-    ) -> Result<Result<Asked, Refusal>, Unavailable> {
+    ) -> Result<Result<(Asked, Shards), Refusal>, Unavailable> {
         if let Err(refusal) = self.read_upload().await {
             return Ok(Err(refusal));
         }
         event.fingerprint = self.fingerprint;
         let started = clock::now();
-        let found = self.shard(shards).peek(event.clone()).await;
+        let found = self.peek_in_each(event).await;
         self.line.ledger_ms += elapsed(started);
         Ok(found?.ok_or_else(send_again))
     }
@@ -147,8 +144,40 @@ impl Work {
 
     /// The answer, and the shards that gave it.
     async fn begin_in_each(&mut self, event: &Begin) -> Result<(Asked, Shards), Unavailable> {
+        let own = self.settings.policy.ledger.own;
+        let asked = self.shard(own).begin(event.clone()).await?;
+        let permitted = matches!(asked.begun, Begun::Execute { .. });
+        let found = self.beside(event, asked).await;
+        let stands = matches!(found, Ok((_, shards)) if shards == own);
+        if permitted && !stands {
+            self.settle(event.attempt, Ending::Release).await;
+        }
+        found
+    }
+
+    /// The same, without beginning anything; `None` where nothing is known.
+    async fn peek_in_each(
+        &mut self,
+        event: &Begin,
+    ) -> Result<Option<(Asked, Shards)>, Unavailable> {
         let rules = self.settings.policy.ledger;
-        let asked = self.shard(rules.own).begin(event.clone()).await?;
+        if let Some(asked) = self.shard(rules.own).peek(event.clone()).await? {
+            return self.beside(event, asked).await.map(Some);
+        }
+        let Some(other) = rules.other else {
+            return Ok(None);
+        };
+        let found = self.shard(other).peek(event.clone()).await?;
+        Ok(found.map(|asked| (asked, other)))
+    }
+
+    /// What the own generation has answered, or what the other one knows better (rule 5.23).
+    async fn beside(
+        &mut self,
+        event: &Begin,
+        asked: Asked,
+    ) -> Result<(Asked, Shards), Unavailable> {
+        let rules = self.settings.policy.ledger;
         let other = rules
             .other
             .filter(|_| generations::other_counts(&asked.begun));
@@ -160,17 +189,11 @@ impl Work {
             ..event.clone()
         };
         let found = self.shard(other).peek(look).await.ok();
-        let found = found.map(|asked| asked.map(|asked| asked.begun));
-        let both = generations::both(&asked.begun, found);
-        let permitted = matches!(asked.begun, Begun::Execute { .. });
-        if permitted && both != Both::Own {
-            self.settle(event.attempt, Ending::Release).await;
-        }
-        match both {
+        match generations::both(&asked.begun, found.map(|it| it.map(|it| it.begun))) {
             Both::Own => Ok((asked, rules.own)),
             Both::Other(begun) => Ok((Asked { begun, ..asked }, other)),
             Both::NoAnswer => {
-                self.no_permit = !permitted;
+                self.no_permit = !matches!(asked.begun, Begun::Execute { .. });
                 Err(Unavailable)
             }
         }
@@ -227,4 +250,12 @@ impl Work {
     fn shard(&self, shards: Shards) -> Shard<'_> {
         Shard::of(&self.env, shards, self.guarded.claim)
     }
+}
+
+/// Whether a body that is on its way has to be read before anything can be said.
+fn needs_body(begun: &Begun) -> bool {
+    matches!(
+        begun,
+        Begun::BodyNeeded | Begun::Running { .. } | Begun::Unknown { .. }
+    )
 }
