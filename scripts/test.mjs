@@ -1,4 +1,5 @@
-// `npm test`: the native tests of the crate, the model checker of its protocol, then the end-to-end tests on the built Worker.
+// `npm test`: the native tests of the crate, the model checker of its protocol, the simulation, then the end-to-end tests on the
+// built Worker.
 //   npm test -- --rust     without the last      npm test -- --e2e    only the last
 //   npm test -- <filter>   only tests with this in their name
 // Its last line is `N passed, N failed`.
@@ -15,7 +16,7 @@ import { requireCargo } from "./setup/rust.mjs";
 await runMain(async () => {
   const { rust, e2e, filter } = readArgs();
   const suites = [];
-  if (rust || !e2e) suites.push(rustTests, modelTests);
+  if (rust || !e2e) suites.push(rustTests, modelTests, simulationTests);
   if (e2e || !rust) suites.push(endToEndTests);
 
   const total = { passed: 0, failed: 0 };
@@ -52,6 +53,11 @@ function rustTests(filter) {
 /** docs/proof.md. What it prints is a part of the result: how many states there are, and how each defect was found. */
 function modelTests(filter) {
   return cargoTest(["--package", "reprise-model", ...(filter ? [filter] : []), "--", "--nocapture"]);
+}
+
+/** docs/proof.md. Ten thousand seeds, and every defect; what it prints is what was exercised. */
+function simulationTests(filter) {
+  return cargoTest(["--profile", "sim", "--package", "reprise-sim", ...(filter ? [filter] : []), "--", "--nocapture"]);
 }
 
 async function cargoTest(args) {
