@@ -1,5 +1,5 @@
-// `npm test`: the native tests of the crate, the model checker of its protocol, the simulation, then the end-to-end tests on the
-// built Worker.
+// `npm test`: the native tests of the crate, the model checker of its protocol, the simulation, the corpus of bad input, then the
+// end-to-end tests on the built Worker.
 //   npm test -- --rust     without the last      npm test -- --e2e    only the last
 //   npm test -- <filter>   only tests with this in their name
 // Its last line is `N passed, N failed`.
@@ -16,7 +16,7 @@ import { requireCargo } from "./setup/rust.mjs";
 await runMain(async () => {
   const { rust, e2e, filter } = readArgs();
   const suites = [];
-  if (rust || !e2e) suites.push(rustTests, modelTests, simulationTests);
+  if (rust || !e2e) suites.push(rustTests, modelTests, simulationTests, fuzzTests);
   if (e2e || !rust) suites.push(endToEndTests);
 
   const total = { passed: 0, failed: 0 };
@@ -58,6 +58,11 @@ function modelTests(filter) {
 /** docs/proof.md. Ten thousand seeds, and every defect; what it prints is what was exercised. */
 function simulationTests(filter) {
   return cargoTest(["--profile", "sim", "--package", "reprise-sim", ...(filter ? [filter] : []), "--", "--nocapture"]);
+}
+
+/** Bad input: what the fuzzer has found interesting, and random variations of it (docs/proof.md). */
+function fuzzTests(filter) {
+  return cargoTest(["--package", "reprise-fuzz", ...(filter ? [filter] : [])]);
 }
 
 async function cargoTest(args) {

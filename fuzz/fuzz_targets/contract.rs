@@ -1,0 +1,7 @@
+//! `contract` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    reprise_fuzz::run("contract", input);
+});
