@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every npm script enters here: it must give a plain answer even where the Node on the
 # machine is missing or too old for the scripts themselves, and must work before `npm ci`.
-# Usage: sh scripts/run.sh start|test|build|check|bench|conformance|deploy|torture|simulate|wasm-cargo [arguments]
+# Usage: sh scripts/run.sh start|test|build|check|bench|conformance|deploy|fuzz|simulate|torture|wasm-cargo [arguments]
 
 stop() {
   echo "reprise: $1" >&2
@@ -14,7 +14,7 @@ export INIT_CWD
 cd "${0%/*}/.." || exit 1
 
 [ -f "scripts/${1:-}.mjs" ] ||
-  stop "'${1:-}' is no command: use start, test, build, check, bench, conformance, deploy, torture, simulate or wasm-cargo."
+  stop "'${1:-}' is no command: use start, test, build, check, bench, conformance, deploy, fuzz, simulate, torture or wasm-cargo."
 command -v node >/dev/null 2>&1 ||
   stop "Node.js is not installed: install version 18 or newer from https://nodejs.org, then run this again."
 node -e 'process.exit(parseInt(process.versions.node, 10) >= 18 ? 0 : 1)' ||

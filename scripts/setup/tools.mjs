@@ -7,6 +7,8 @@ import { mustRun } from "../child.mjs";
 import { Failure } from "../progress.mjs";
 import { cached } from "./cache.mjs";
 
+const CARGO_FUZZ = "0.13.2";
+
 /** `env` with all that worker-build looks for, so that it downloads nothing itself. */
 export async function workerBuildEnv(env) {
   // Each tool works only with the very version of its library that the crate is linked with.
@@ -18,6 +20,19 @@ export async function workerBuildEnv(env) {
     WASM_BINDGEN_BIN: join(wasmBindgen, "bin/wasm-bindgen"),
     WASM_OPT_BIN: resolve("node_modules/.bin/wasm-opt"),
     ESBUILD_BIN: resolve("node_modules/.bin/esbuild"),
+  };
+}
+
+/** The environment in which `cargo fuzz` runs, on the stable toolchain. */
+export async function cargoFuzzEnv() {
+  const tool = await installed("cargo-fuzz", CARGO_FUZZ);
+  return {
+    ...process.env,
+    PATH: join(tool, "bin") + delimiter + process.env.PATH,
+    // The profile of the Worker is small and slow.
+    CARGO_PROFILE_RELEASE_OPT_LEVEL: "3",
+    CARGO_PROFILE_RELEASE_LTO: "false",
+    CARGO_PROFILE_RELEASE_CODEGEN_UNITS: "16",
   };
 }
 
