@@ -5,6 +5,8 @@
 //! runtime holds the answer back until the write is durable (output gate). Nothing about a claim is kept in memory (rule 5.12),
 //! only who waits for one ([`Waiters`]) and who has claimed how many ([`NewKeys`]).
 
+mod sweep;
+
 use super::clock;
 use super::settings::settings;
 use super::waiting::Waiters;
@@ -48,13 +50,6 @@ const RUNNING: i64 = 1;
 const DONE: i64 = 2;
 const UNKNOWN: i64 = 3;
 
-/// How long expired rows may lie about, milliseconds. They are dead from their expiry on; the sweep only frees their space.
-const SWEEP_EVERY_MS: i64 = 10 * 60 * 1000;
-/// How many rows one turn deletes: requests wait no longer than for this.
-const SWEEP_BATCH: i64 = 500;
-/// How long the shard serves requests between two batches, milliseconds.
-const SWEEP_PAUSE_MS: i64 = 100;
-
 /// One shard.
 #[durable_object(alarm)]
 pub struct Ledger {
@@ -66,6 +61,8 @@ pub struct Ledger {
     new_keys: RefCell<NewKeys>,
     /// Whether this instance knows that an alarm is set. Only a hint: losing it costs one look.
     alarm_set: Cell<bool>,
+    /// How far the sweep has come: the last id that it looked at, and empty at the beginning. Losing it begins anew.
+    swept: RefCell<Vec<u8>>,
 }
 
 impl DurableObject for Ledger {
@@ -78,6 +75,7 @@ impl DurableObject for Ledger {
             waiters: Waiters::default(),
             new_keys: NewKeys::new(per_minute).into(),
             alarm_set: Cell::new(false),
+            swept: RefCell::default(),
             sql,
             state,
         }
@@ -287,47 +285,6 @@ impl Ledger {
             worker::console_error!("the row of claim {} cannot be read", id.to_hex());
             unreadable(end, asked)
         })))
-    }
-}
-
-/// Cleaning up. It changes no answer (rule 5.14).
-impl Ledger {
-    async fn set_alarm_once(&self) -> Result<()> {
-        if self.alarm_set.get() {
-            return Ok(());
-        }
-        let storage = self.state.storage();
-        if storage.get_alarm().await?.is_none() {
-            storage.set_alarm(SWEEP_EVERY_MS).await?;
-        }
-        self.alarm_set.set(true);
-        Ok(())
-    }
-
-    async fn sweep(&self) -> Result<()> {
-        let swept = self
-            .sql
-            .exec(
-                "DELETE FROM claims WHERE id IN (SELECT id FROM claims WHERE expires_at + refuse_ms <= ? LIMIT ?)",
-                vec![millis(clock::now()), SWEEP_BATCH.into()],
-            )?
-            .rows_written();
-        let next = if swept as i64 >= SWEEP_BATCH {
-            Some(SWEEP_PAUSE_MS)
-        } else {
-            let left = self
-                .sql
-                .exec("SELECT 1 FROM claims LIMIT 1", None)?
-                .raw()
-                .next();
-            left.map(|_| SWEEP_EVERY_MS)
-        };
-        // An empty shard sets no alarm, so that an idle one costs nothing; the next claim sets it again.
-        self.alarm_set.set(next.is_some());
-        match next {
-            Some(after) => self.state.storage().set_alarm(after).await,
-            None => Ok(()),
-        }
     }
 }
 

@@ -140,7 +140,7 @@ test("edge_084 after a release, exactly one of 50 retries executes", async () =>
 });
 
 test("edge_085 edge_213 rule_5_1 a claim that expires and is swept while it is asked for leaves no execution without one", async () => {
-  const sweeps: Promise<void>[] = [];
+  const sweeps: Promise<unknown>[] = [];
   let attempt: string | undefined;
   let claim: Row | undefined;
   const script: Script = (request, response) => {

@@ -1,0 +1,96 @@
+//! Cleaning up. It changes no answer: what has expired is absent, swept or not (rule 5.14).
+//!
+//! A turn goes a bounded piece on through the table, in the order of its key, and the next one begins where it has ended. So what a
+//! turn takes depends neither on how many claims there are nor on how many have expired, and between two turns requests are served.
+
+use super::{Ledger, clock, millis};
+use worker::SqlStorageValue::{Blob, Integer};
+use worker::{Result, SqlStorageValue};
+
+/// How long expired rows may lie about, milliseconds, and longer by the pass that finds them. They are dead from their expiry on; the
+/// sweep only frees their space.
+const EVERY_MS: i64 = 10 * 60 * 1000;
+/// How long the shard serves requests between two turns of a pass, milliseconds.
+const PAUSE_MS: i64 = 100;
+/// How many rows a turn looks at.
+const ROWS: i64 = 2_000;
+/// How many small rows it deletes at most. One counts once more for each 8 KiB of its record, as all of its pages have to be freed: so
+/// large records come to 4 MB a turn.
+const WEIGHT: i64 = 500;
+
+/// Where the next rows end, and what is to be deleted of them. `refuse_ms` lies behind the record: it is not looked for where
+/// `expires_at` tells already.
+const NEXT: &str = "
+SELECT max(id), sum(weight) FROM (
+  SELECT id, CASE WHEN expires_at <= ?2 AND expires_at + refuse_ms <= ?2
+    THEN 1 + coalesce(length(record), 0) / 8192 ELSE 0 END AS weight
+  FROM claims WHERE id > ?1 ORDER BY id LIMIT ?3
+)";
+
+const DELETE: &str = "
+DELETE FROM claims WHERE id > ?1 AND id <= ?3 AND expires_at <= ?2 AND expires_at + refuse_ms <= ?2";
+
+impl Ledger {
+    /// One alarm for all claims.
+    pub(super) async fn set_alarm_once(&self) -> Result<()> {
+        if self.alarm_set.get() {
+            return Ok(());
+        }
+        let storage = self.state.storage();
+        if storage.get_alarm().await?.is_none() {
+            storage.set_alarm(EVERY_MS).await?;
+        }
+        self.alarm_set.set(true);
+        Ok(())
+    }
+
+    /// One turn, and the alarm for the next one.
+    pub(super) async fn sweep(&self) -> Result<()> {
+        let next = self.turn()?;
+        // An empty shard sets no alarm, so that an idle one costs nothing; the next claim sets it again.
+        self.alarm_set.set(next.is_some());
+        match next {
+            Some(after) => self.state.storage().set_alarm(after).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Milliseconds until the next turn; `None` once the shard is empty.
+    fn turn(&self) -> Result<Option<i64>> {
+        // A turn that fails leaves nothing here, so that the next one begins anew.
+        let from = self.swept.take();
+        let now = millis(clock::now());
+        if let Some(end) = self.piece(&from, &now)? {
+            self.sql
+                .exec(DELETE, vec![from.into(), now, end.clone().into()])?;
+            if self.is_any_beyond(&end)? {
+                self.swept.replace(end);
+                return Ok(Some(PAUSE_MS));
+            }
+        }
+        Ok(self.is_any_beyond(&[])?.then_some(EVERY_MS))
+    }
+
+    /// The last id of what one turn takes; `None` where nothing is left.
+    fn piece(&self, from: &[u8], now: &SqlStorageValue) -> Result<Option<Vec<u8>>> {
+        let mut rows = ROWS;
+        loop {
+            let parameters = vec![from.to_vec().into(), now.clone(), rows.into()];
+            let next = self.sql.exec(NEXT, parameters)?.raw().next().transpose()?;
+            match next.as_deref() {
+                // However large its record is, one row goes.
+                Some([Blob(end), Integer(weight)]) if *weight <= WEIGHT || rows == 1 => {
+                    return Ok(Some(end.clone()));
+                }
+                Some([Blob(_), _]) => rows /= 2,
+                _ => return Ok(None),
+            }
+        }
+    }
+
+    fn is_any_beyond(&self, id: &[u8]) -> Result<bool> {
+        let beyond = "SELECT 1 FROM claims WHERE id > ? LIMIT 1";
+        let found = self.sql.exec(beyond, vec![id.to_vec().into()])?;
+        Ok(found.raw().next().transpose()?.is_some())
+    }
+}
