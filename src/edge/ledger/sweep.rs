@@ -7,9 +7,9 @@ use super::{Ledger, clock, millis};
 use worker::SqlStorageValue::{Blob, Integer};
 use worker::{Result, SqlStorageValue};
 
-/// How long expired rows may lie about, milliseconds, and longer by the pass that finds them. They are dead from their expiry on; the
-/// sweep only frees their space.
-const EVERY_MS: i64 = 10 * 60 * 1000;
+/// From the end of a pass to the beginning of the next one, milliseconds. What has expired is dead at once; its space is only free then.
+/// Reading a small row costs as much in a pass as storing it for 16 hours.
+const EVERY_MS: i64 = 60 * 60 * 1000;
 /// How long the shard serves requests between two turns of a pass, milliseconds.
 const PAUSE_MS: i64 = 100;
 /// How many rows a turn looks at.
