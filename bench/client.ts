@@ -98,7 +98,7 @@ export class Unexpected extends Error {
 }
 
 /** A server may close a connection that it has waited at, just as the next request comes (RFC 9112 §9.5). One that is busy for seconds does. */
-class Closed extends Error {}
+export class Closed extends Error {}
 
 export function isExpected(head: string, { status, has, lacks }: Expected): boolean {
   return head.startsWith(String(status), 9) && (has === undefined || head.includes(`\n${has}`)) && (lacks === undefined || !head.includes(`\n${lacks}`));

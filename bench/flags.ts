@@ -15,7 +15,7 @@ export const USAGE = `Measures this gateway against a bare proxy and against the
   --quick                a few seconds: does every scenario do what it says?
   --only WORDS           subjects whose name has one of these, such as 'bare,fresh'
   --platform LIST        of ram (workerd, objects on a RAM disk), disk (workerd, on the disk), miniflare; default: all
-  --body LIST            bytes of request and answer; default: 1024,65536
+  --body LIST            bytes of request and answer; default: 1024,65536; of growth, 128
   --connections LIST     default: 1,16,64
   --seconds N            of a slice, or longer where a subject is slow; default: 0.5
   --rounds N             slices of each subject; default: 11
@@ -65,7 +65,7 @@ export function readFlags(args: string[]): Flags | undefined {
     quick,
     only: (values.only ?? "").split(",").filter(Boolean),
     platforms: list(values.platform ?? PLATFORMS.join(",")).map(platform),
-    bodies: list(values.body ?? (quick ? "1024" : "1024,65536")).map((each) => whole("--body", each, MIN_BODY)),
+    bodies: list(values.body ?? (what === "growth" ? "128" : quick ? "1024" : "1024,65536")).map((each) => whole("--body", each, MIN_BODY)),
     connections: list(values.connections ?? (quick ? "4" : "1,16,64")).map((each) => whole("--connections", each)),
     effort: { seconds, rounds: whole("--rounds", values.rounds ?? (quick ? "1" : "11")), leadIn: quick ? 0 : 0.1, warmUp: quick ? 0 : 3 },
     keys: list(values.keys ?? (quick ? "10000" : "1000000,5000000,10000000")).map((each) => whole("--keys", each)),

@@ -2,26 +2,26 @@
 
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { Wire } from "./client.ts";
+import { Closed, Wire } from "./client.ts";
 import type { Expected } from "./client.ts";
 import { fill, sizeOf } from "./growth/shard.ts";
+import type { Filling } from "./growth/shard.ts";
 import { freshKey, Template } from "./request.ts";
 import { BUILT, script } from "./runtime/program.ts";
 import type { Program, Running } from "./runtime/program.ts";
 import { startWorkerd } from "./runtime/workerd.ts";
 import { Scratch } from "./scratch.ts";
+import { order } from "./services/order.ts";
 import { figure, quantile, ratio } from "./statistics.ts";
 import type { Figure } from "./statistics.ts";
 import { columns, number, times } from "./table.ts";
 
-/** Bytes of request and answer: small, as a shard with many keys has them. */
-const BODY = 128;
 /** Of the claims, so many have expired and wait for the sweep. */
 const EXPIRED = 0.1;
-/** The sweep is watched for as long as this, seconds; it may take hours. */
-const WATCH_S = 60;
-/** Requests whose rows are counted. */
-const COUNTED = 50;
+/** The sweep is watched for as long as this, seconds, or until its pass is over. */
+const WATCH_S = 1_200;
+/** Requests whose rows are counted, and with which those are compared that come while the sweep works. */
+const COUNTED = 200;
 
 const FRESH: Expected = { status: 201 };
 const GUARDED = "/v1/orders";
@@ -42,47 +42,76 @@ export interface GrowthRow {
   readonly empty: readonly Calls[];
   /** Rows that a fresh request writes. */
   readonly rows: number;
+  /** Milliseconds that a call is inside the object, without its commit: the mean, as the clock there ticks once in one. */
+  readonly inside: number;
   readonly sweep: Sweep;
 }
 
 export interface Sweep {
-  /** Claims that were swept while it was watched, in so many turns and seconds. */
+  /** Claims that were swept while it was watched, and for how many seconds that was. */
   readonly swept: number;
-  readonly turns: number;
   readonly seconds: number;
   readonly finished: boolean;
-  /** Milliseconds that fresh requests took meanwhile. */
+  readonly turns: number;
+  /** Rows that a turn has read and deleted, at most. */
+  readonly read: number;
+  readonly deleted: number;
+  /** Milliseconds of a turn, with setting the alarm for the next one. */
+  readonly turn: Latency;
+  /** Milliseconds of fresh requests: before the sweep, and while it worked. */
+  readonly before: Latency;
+  readonly meanwhile: Latency;
+}
+
+export interface Latency {
   readonly median: number;
+  readonly p99: number;
   readonly longest: number;
+}
+
+export interface Growth {
+  readonly rows: readonly GrowthRow[];
+  /** Of a shard that has as many claims as the first of `rows`, all of them expired. */
+  readonly expired: Sweep;
 }
 
 export interface GrowthOptions {
   readonly keys: readonly number[];
+  /** Bytes of request and answer. */
+  readonly body: number;
   readonly rounds: number;
   readonly seconds: number;
 }
 
-/** Fills a shard step by step, and measures after each. */
-export async function growth({ keys, rounds, seconds }: GrowthOptions, say: (text: string) => void): Promise<GrowthRow[]> {
+/** Fills a shard step by step, and measures after each; then one whose claims have all expired. */
+export async function growth({ keys, body, rounds, seconds }: GrowthOptions, say: (text: string) => void): Promise<Growth> {
   using scratch = new Scratch();
-  await using origin = await WatchedOrigin.start();
-  const full = scratch.directory();
+  await using origin = await WatchedOrigin.start(body);
+  const sizes = [...keys].sort((a, b) => a - b);
+  say(`${number(sizes[0])} expired keys …`);
+  const expired = (await counted(await filled(scratch, { claims: sizes[0] ?? 0, expired: 1 }, origin), origin)).sweep;
+
   const rows: GrowthRow[] = [];
-  await firstClaim(full, origin);
-  for (const claims of [...keys].sort((a, b) => a - b)) {
+  const full = await filled(scratch, { claims: 1, expired: 0 }, origin);
+  for (const claims of sizes) {
     say(`${number(claims)} keys …`);
     fill(full, { claims, expired: EXPIRED });
     const bytes = sizeOf(full);
     const calls = await sideBySide(full, scratch.directory(), origin, rounds, seconds);
     rows.push({ claims, bytes, ...calls, ...(await counted(full, origin)) });
   }
-  return rows;
+  return { rows, expired };
 }
 
 /** One claim makes the table, and is the pattern of all that are filled in. */
-async function firstClaim(directory: string, origin: WatchedOrigin): Promise<void> {
-  await using shard = await Shard.start(built(origin), directory, origin);
-  await shard.send(GUARDED);
+async function filled(scratch: Scratch, filling: Filling, origin: WatchedOrigin): Promise<string> {
+  const directory = scratch.directory();
+  {
+    await using shard = await Shard.start(built(origin), directory, origin);
+    await shard.send(GUARDED);
+  }
+  fill(directory, filling);
+  return directory;
 }
 
 /** Request by request, both shards in turn. */
@@ -119,30 +148,48 @@ function calls({ guarded, passed }: { guarded: readonly Trip[]; passed: readonly
 }
 
 /** What only a ledger that is looked into tells: the rows of a request, and what a sweep does to requests. */
-async function counted(directory: string, origin: WatchedOrigin): Promise<Pick<GrowthRow, "rows" | "sweep">> {
+async function counted(directory: string, origin: WatchedOrigin): Promise<Pick<GrowthRow, "rows" | "inside" | "sweep">> {
   const program: Program = { ...built(origin), modules: [script("counted.js", "growth/counted.js"), ...BUILT] };
   await using shard = await Shard.start(program, directory, origin);
-  // The first one may also make columns, or set the alarm.
-  await shard.send(GUARDED);
-  const before = await shard.counts();
+  // The first ones may also make columns, set the alarm, or find no page in memory.
   for (let n = 0; n < COUNTED; n++) await shard.send(GUARDED);
-  const rows = ((await shard.counts()).rows - before.rows) / COUNTED;
-  return { rows, sweep: await sweep(shard) };
+  await shard.counts();
+  const before: number[] = [];
+  for (let n = 0; n < COUNTED; n++) before.push((await shard.send(GUARDED)).took);
+  const { rows, calls } = await shard.counts();
+  return { rows: rows / COUNTED, inside: calls.reduce((sum, ms) => sum + ms, 0) / calls.length, sweep: await sweep(shard, before) };
 }
 
-async function sweep(shard: Shard): Promise<Sweep> {
+async function sweep(shard: Shard, before: number[]): Promise<Sweep> {
   const started = performance.now();
-  const latencies: number[] = [];
   const elapsed = (): number => (performance.now() - started) / 1000;
+  const meanwhile: number[] = [];
+  const turns: Turn[] = [];
+  let finished = false;
   await shard.ring();
-  let seen = await shard.counts();
-  const finished = (): boolean => seen.turns > 0 && (seen.next === null || seen.next > Date.now() + 60_000);
-  while (!finished() && elapsed() < WATCH_S) {
-    for (let n = 0; n < 20; n++) latencies.push((await shard.send(GUARDED)).took);
-    seen = await shard.counts();
+  while (!finished && elapsed() < WATCH_S) {
+    for (let n = 0; n < 20; n++) meanwhile.push((await shard.send(GUARDED)).took);
+    const seen = await shard.counts();
+    turns.push(...seen.turns);
+    finished = turns.length > 0 && (seen.next === null || seen.next > Date.now() + 60_000);
   }
-  latencies.sort((a, b) => a - b);
-  return { swept: seen.swept, turns: seen.turns, seconds: elapsed(), finished: finished(), median: quantile(latencies, 0.5) ?? 0, longest: latencies.at(-1) ?? 0 };
+  const deleted = turns.map(({ written }) => written);
+  return {
+    swept: deleted.reduce((sum, rows) => sum + rows, 0),
+    seconds: elapsed(),
+    finished,
+    turns: turns.length,
+    read: Math.max(...turns.map(({ read }) => read)),
+    deleted: Math.max(...deleted),
+    turn: latency(turns.map(({ ms }) => ms)),
+    before: latency(before),
+    meanwhile: latency(meanwhile),
+  };
+}
+
+function latency(values: number[]): Latency {
+  values.sort((a, b) => a - b);
+  return { median: quantile(values, 0.5) ?? NaN, p99: quantile(values, 0.99) ?? NaN, longest: values.at(-1) ?? NaN };
 }
 
 function built({ url }: WatchedOrigin): Program {
@@ -172,17 +219,33 @@ interface Trip {
   readonly took: number;
 }
 
+/** One turn of the sweep: rows that it wrote and read, and milliseconds. */
+interface Turn {
+  readonly written: number;
+  readonly read: number;
+  readonly ms: number;
+}
+
+interface Counts {
+  readonly rows: number;
+  readonly calls: readonly number[];
+  readonly turns: readonly Turn[];
+  readonly next: number | null;
+}
+
 /** A gateway with one shard, and one connection to it. */
 class Shard implements AsyncDisposable {
   readonly #running: Running;
-  readonly #wire: Wire;
   readonly #origin: WatchedOrigin;
-  readonly #templates = { [GUARDED]: new Template({ body: BODY, path: GUARDED }), [PASSED]: new Template({ body: BODY, path: PASSED }) };
+  #wire: Wire;
+  readonly #templates: Readonly<Record<typeof GUARDED | typeof PASSED, Template>>;
 
   private constructor(running: Running, wire: Wire, origin: WatchedOrigin) {
     this.#running = running;
     this.#wire = wire;
     this.#origin = origin;
+    const { length: body } = origin.answer;
+    this.#templates = { [GUARDED]: new Template({ body, path: GUARDED }), [PASSED]: new Template({ body, path: PASSED }) };
   }
 
   static async start(program: Program, directory: string, origin: WatchedOrigin): Promise<Shard> {
@@ -197,6 +260,16 @@ class Shard implements AsyncDisposable {
 
   /** One request with a new key. */
   async send(target: typeof GUARDED | typeof PASSED): Promise<Trip> {
+    try {
+      return await this.#send(target);
+    } catch (error) {
+      if (!(error instanceof Closed)) throw error;
+      this.#wire = await Wire.open(this.#running.port);
+      return await this.#send(target);
+    }
+  }
+
+  async #send(target: typeof GUARDED | typeof PASSED): Promise<Trip> {
     const sent = performance.now();
     await this.#wire.send(this.#templates[target].with(freshKey()), FRESH);
     const end = performance.now();
@@ -204,9 +277,9 @@ class Shard implements AsyncDisposable {
   }
 
   /** See growth/counted.js. */
-  async counts(): Promise<{ rows: number; swept: number; turns: number; next: number | null }> {
+  async counts(): Promise<Counts> {
     const answer = await fetch(`http://127.0.0.1:${this.#running.port}/.bench`);
-    return (await answer.json()) as { rows: number; swept: number; turns: number; next: number | null };
+    return (await answer.json()) as Counts;
   }
 
   async ring(): Promise<void> {
@@ -221,20 +294,26 @@ function sorted(trips: readonly Trip[], leg: "there" | "back"): (q: number) => n
 
 /** An origin in this very thread, so that its clock is the client's. */
 class WatchedOrigin implements AsyncDisposable {
+  readonly answer: Buffer;
   /** When the last request was here, and when it was answered. */
   arrived = 0;
   answered = 0;
-  readonly #server = http.createServer((request, response) => {
+  // A connection that is closed while it is idle would be an answer that is lost.
+  readonly #server = http.createServer({ keepAliveTimeout: 0 }, (request, response) => {
     request.resume().on("end", () => {
       this.arrived = performance.now();
-      response.writeHead(201, { "Content-Type": "application/json", "Content-Length": ANSWER.length });
+      response.writeHead(201, { "Content-Type": "application/json", "Content-Length": this.answer.length });
       this.answered = performance.now();
-      response.end(ANSWER);
+      response.end(this.answer);
     });
   });
 
-  static async start(): Promise<WatchedOrigin> {
-    const origin = new WatchedOrigin();
+  private constructor(body: number) {
+    this.answer = order(body);
+  }
+
+  static async start(body: number): Promise<WatchedOrigin> {
+    const origin = new WatchedOrigin(body);
     await new Promise<void>((resolve) => origin.#server.listen(0, "127.0.0.1", resolve));
     return origin;
   }
@@ -249,8 +328,6 @@ class WatchedOrigin implements AsyncDisposable {
   }
 }
 
-const ANSWER = Buffer.from(`{"id":"ord_1imgvqn","note":"${"x".repeat(BODY - 32)}"}`);
-
 /** How many times as long a call takes in the full shard. */
 function timesEmpty({ full, empty }: Pick<GrowthRow, "full" | "empty">, call: keyof Calls): Figure | undefined {
   return ratio(
@@ -259,24 +336,21 @@ function timesEmpty({ full, empty }: Pick<GrowthRow, "full" | "empty">, call: ke
   );
 }
 
-export function growthTable(rows: readonly GrowthRow[]): string {
-  const head = ["keys", "file MiB", "begin ms", "p99", "× empty", "settle ms", "p99", "× empty", "rows a request"];
+export function growthTable({ rows, expired }: Growth): string {
+  const head = ["keys", "file MiB", "begin ms", "p99", "× empty", "settle ms", "p99", "× empty", "inside ms", "rows a request"];
   const lines = rows.map((row) => {
     const of = (call: keyof Calls, q: "median" | "p99"): string => number(figure(row.full.map((calls) => calls[call][q]))?.median, 2);
     const mib = number(row.bytes / 2 ** 20);
-    return [number(row.claims), mib, of("begin", "median"), of("begin", "p99"), times(timesEmpty(row, "begin")), of("settle", "median"), of("settle", "p99"), times(timesEmpty(row, "settle")), number(row.rows, 1)];
+    return [number(row.claims), mib, of("begin", "median"), of("begin", "p99"), times(timesEmpty(row, "begin")), of("settle", "median"), of("settle", "p99"), times(timesEmpty(row, "settle")), number(row.inside, 2), number(row.rows, 1)];
   });
-  const sweeps = rows.map(({ claims, sweep: { swept, turns, seconds, finished, median, longest } }) => [
-    number(claims),
-    number(claims * EXPIRED),
-    number(swept),
-    number(turns),
-    `${number(seconds)} s${finished ? "" : ", not finished"}`,
-    number(median, 1),
-    number(longest),
-  ]);
-  const sweepHead = ["keys", "expired", "swept", "turns", "within", "requests meanwhile: median ms", "longest ms"];
+  const sweepHead = ["sweep of", "deleted", "in", "turns", "rows read, at most", "deleted", "turn ms", "p99", "request ms", "p99", "longest", "before it", "p99", "longest"];
+  const sweeps = [...rows.map(({ claims, sweep }) => sweepLine(`${number(claims)}, ${EXPIRED * 100} % expired`, sweep)), sweepLine(`${number(rows[0]?.claims)}, all expired`, expired)];
   return [columns([head, ...lines]), columns([sweepHead, ...sweeps]), bar(rows)].filter(Boolean).join("\n\n");
+}
+
+function sweepLine(name: string, { swept, seconds, finished, turns, read, deleted, turn, meanwhile, before }: Sweep): string[] {
+  const request = ({ median, p99, longest }: Latency): string[] => [number(median, 1), number(p99, 1), number(longest)];
+  return [name, number(swept), `${number(seconds)} s${finished ? "" : ", not finished"}`, number(turns), number(read), number(deleted), number(turn.median, 1), number(turn.p99, 1), ...request(meanwhile), ...request(before)];
 }
 
 /** What the project asks of a shard with 5 million keys. */

@@ -56,8 +56,8 @@ async function main(): Promise<void> {
       return;
     }
     case "growth": {
-      const rows = await growth({ keys, rounds: effort.rounds, seconds: effort.seconds }, console.log);
-      return report(flags, rows, growthTable(rows));
+      const found = await growth({ keys, body: flags.bodies[0] ?? 128, rounds: effort.rounds, seconds: effort.seconds }, console.log);
+      return report(flags, found, growthTable(found));
     }
   }
 }

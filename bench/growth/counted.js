@@ -20,58 +20,64 @@ export class Ledger extends DurableObject {
   constructor(ctx, env) {
     super(ctx, env);
     this.cursors = [];
+    this.sweeping = [];
     this.rows = 0;
-    this.turns = 0;
-    this.swept = 0;
+    this.calls = [];
+    this.turns = [];
     const sql = standIn(ctx.storage.sql, { exec: (...parameters) => this.exec(...parameters) });
     this.built = new Built(standIn(ctx, { storage: standIn(ctx.storage, { sql }) }), env);
   }
 
-  exec(...parameters) {
-    const cursor = this.ctx.storage.sql.exec(...parameters);
-    this.cursors.push(cursor);
+  exec(query, ...parameters) {
+    const cursor = this.ctx.storage.sql.exec(query, ...parameters);
+    // Requests come while an alarm is at work. Only the sweep asks for all ids beyond one.
+    (query.includes("id >") ? this.sweeping : this.cursors).push(cursor);
     return cursor;
   }
 
-  /** The rows that were written since it was last asked. A cursor knows when it has been read to its end. */
-  written() {
-    const rows = this.cursors.reduce((sum, { rowsWritten }) => sum + rowsWritten, 0);
-    this.cursors = [];
-    return rows;
+  fetch(request) {
+    return this.call(() => this.built.fetch(request));
   }
 
-  async fetch(request) {
-    const response = await this.built.fetch(request);
-    this.rows += this.written();
-    return response;
+  /** A cursor knows what it has written once it has been read to its end. */
+  async call(built) {
+    const began = performance.now();
+    const answer = await built();
+    this.calls.push(performance.now() - began);
+    this.rows += sum(this.cursors.splice(0), "rowsWritten");
+    return answer;
   }
 
   async alarm() {
-    this.written();
+    const began = performance.now();
     await this.built.alarm();
-    this.swept += this.written();
-    this.turns += 1;
+    const cursors = this.sweeping.splice(0);
+    this.turns.push({ written: sum(cursors, "rowsWritten"), read: sum(cursors, "rowsRead"), ms: performance.now() - began });
   }
 
   async ring() {
     await this.ctx.storage.setAlarm(Date.now());
   }
 
-  /** `rows` by requests, `swept` by the alarm and in how many `turns`; `next` is when it rings again. */
+  /** Since it was last asked: `rows` that requests have written, milliseconds of their `calls`, and the `turns` of the sweep; and when the alarm rings `next`. */
   async counted() {
-    return { rows: this.rows, swept: this.swept, turns: this.turns, next: await this.ctx.storage.getAlarm() };
+    const [rows, next] = [this.rows, await this.ctx.storage.getAlarm()];
+    this.rows = 0;
+    return { rows, calls: this.calls.splice(0), turns: this.turns.splice(0), next };
   }
 }
 
 // What the object is asked by name, it passes on.
 for (const name of Object.getOwnPropertyNames(Built.prototype)) {
   if (!(name in Ledger.prototype)) {
-    Ledger.prototype[name] = async function (...parameters) {
-      const answer = await this.built[name](...parameters);
-      this.rows += this.written();
-      return answer;
+    Ledger.prototype[name] = function (...parameters) {
+      return this.call(() => this.built[name](...parameters));
     };
   }
+}
+
+function sum(cursors, rows) {
+  return cursors.reduce((sum, cursor) => sum + cursor[rows], 0);
 }
 
 /** `object`, with some properties of another kind. Methods stay its own: those of the runtime work on nothing else. */

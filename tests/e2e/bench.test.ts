@@ -133,11 +133,16 @@ test("bodies of a megabyte come through unchanged, both ways", async () => {
   assert.deepEqual(rows.map(({ outcome }) => outcome), Array(rows.length).fill("same"));
 });
 
-test("a filled shard still answers, and its sweep ends", async () => {
-  const [row] = await growth({ keys: [2000], rounds: 1, seconds: 0.1 }, () => {});
-  assert.equal(row?.claims, 2000);
+test("a filled shard still answers, and its sweep ends in turns that read no more than a few thousand rows each", async () => {
+  const { rows: [row], expired } = await growth({ keys: [5_000], body: 128, rounds: 1, seconds: 0.1 }, () => {});
+  assert.equal(row?.claims, 5_000);
   assert.equal(row?.rows, 2, "rows that a fresh request writes");
-  assert.ok(row?.sweep.finished);
   // One in ten, by dice.
-  assert.ok(row.sweep.swept > 100 && row.sweep.swept < 400, `${row.sweep.swept} of about 200 were swept`);
+  assert.ok(row.sweep.swept > 400 && row.sweep.swept < 600, `${row.sweep.swept} of about 500 were swept`);
+  assert.equal(expired.swept, 4_999, "all but the claim that a request has made");
+  for (const sweep of [row.sweep, expired]) {
+    assert.ok(sweep.finished);
+    assert.ok(sweep.read <= 4_010, `a turn has read ${sweep.read} rows`);
+    assert.ok(sweep.deleted <= 500, `a turn has deleted ${sweep.deleted} rows`);
+  }
 });
