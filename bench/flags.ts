@@ -10,6 +10,7 @@ export const USAGE = `Measures this gateway against a bare proxy and against the
   npm run bench -- hashing       SHA-256 in Wasm and native, by size
   npm run bench -- memory        100 MiB through the gateway, and how much of it is held
   npm run bench -- growth        a shard with millions of keys
+  npm run bench -- shards        how load spreads over shards, simulated; has flags of its own
   npm run bench -- profile       where a subject spends its time: the first of --only, or reprise fresh
 
   --quick                a few seconds: does every scenario do what it says?
@@ -89,7 +90,7 @@ function parse(args: string[]) {
 
 function task([given = "throughput", ...rest]: string[]): Task {
   const found = TASKS.find((each) => each === given);
-  if (found === undefined || rest.length > 0) throw new BadFlag(`'${[given, ...rest].join(" ")}' is nothing to measure: give hashing, memory, growth or profile, or nothing.`);
+  if (found === undefined || rest.length > 0) throw new BadFlag(`'${[given, ...rest].join(" ")}' is nothing to measure: give hashing, memory, growth, shards or profile, or nothing.`);
   return found;
 }
 

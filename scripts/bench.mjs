@@ -3,7 +3,7 @@
 import { build, FEATURES } from "./build.mjs";
 import { mustRun, show } from "./child.mjs";
 import { runMain, step } from "./progress.mjs";
-import { wasmRustEnv } from "./setup/rust.mjs";
+import { requireCargo, wasmRustEnv } from "./setup/rust.mjs";
 import { workerBuildEnv } from "./setup/tools.mjs";
 
 /** These need no Worker. */
@@ -11,10 +11,17 @@ const WITHOUT_BUILD = ["--help", "--from"];
 
 await runMain(async () => {
   const args = process.argv.slice(2);
+  if (args[0] === "shards") return await shards(args.slice(1));
   if (args.includes("hashing")) await buildHashing();
   else if (!args.some((arg) => WITHOUT_BUILD.includes(arg.split("=")[0]))) await build();
   process.exitCode = await show("node", ["--disable-warning=ExperimentalWarning", "bench/main.ts", ...args]);
 });
+
+/** bench/shards is a program of its own: it needs no runtime. */
+async function shards(args) {
+  await requireCargo();
+  process.exitCode = await show("cargo", ["run", "--quiet", "--release", "--package", "reprise-bench-shards", "--", ...args]);
+}
 
 /** bench/hashing on the way that the Worker takes: cargo, wasm-bindgen, wasm-opt. */
 async function buildHashing() {
