@@ -1,7 +1,9 @@
 // Builds the Worker: build/index.js and build/index_bg.wasm. `wrangler deploy` runs this too.
+//
+// worker-build makes a Worker of the crate; src/edge/entry.js stands in front of it, and both become one file.
 
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -18,7 +20,7 @@ const INPUTS = ["src", "contracts", "docs/reference/refusals.md", "build.rs", "C
 /** What it may cost; the tests know the rest of it (tests/allocations.rs). */
 const BUDGETS = JSON.parse(readFileSync("budgets.json", "utf8"));
 /** The features of Wasm that worker-build enables, as wasm-opt takes them, and no others: the runtime must know them. */
-export const FEATURES = ["bulk-memory", "exception-handling", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext"].map(
+export const FEATURES = ["bulk-memory", "exception-handling", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext", "simd"].map(
   (name) => `--enable-${name}`,
 );
 
@@ -32,10 +34,20 @@ export async function build() {
     // The compiler's complaints are what matters here, not where worker-build was when it heard them.
     mustRun("worker-build", ["--release"], { env: { ...env, RUST_BACKTRACE: "0", RUST_LIB_BACKTRACE: "0" }, tail: 200 }),
   );
+  await addEntry(env.ESBUILD_BIN);
   copyFileSync(WASM, NAMED);
   await mustRun(env.WASM_OPT_BIN, ["--strip-debug", ...FEATURES, WASM, "-o", WASM]);
   requireSmall();
   writeFileSync(STAMP, inputs);
+}
+
+async function addEntry(esbuild) {
+  const built = "build/built.js";
+  renameSync("build/index.js", built);
+  const externals = ["./index_bg.wasm", "cloudflare:workers"].map((name) => `--external:${name}`);
+  const flags = ["--bundle", "--format=esm", "--minify", `--alias:built=./${built}`, ...externals, "--log-level=warning"];
+  await mustRun(esbuild, ["src/edge/entry.js", ...flags, "--outfile=build/index.js"]);
+  rmSync(built);
 }
 
 function hashOf(paths) {

@@ -1,48 +1,43 @@
 // The built Worker, with a ledger that counts the rows it writes and sweeps when it is told to. GET /.bench says what was counted,
 // POST /.bench lets the alarm ring now.
 
-import { DurableObject } from "cloudflare:workers";
 import Worker, { Ledger as Built } from "./index.js";
 
 export * from "./index.js";
 
 const SHARD = "v1/0";
 
-export default class extends Worker {
-  async fetch(request) {
-    if (new URL(request.url).pathname !== "/.bench") return super.fetch(request);
-    const shard = this.env.LEDGER.getByName(SHARD);
+export default {
+  async fetch(request, env, ctx) {
+    if (new URL(request.url).pathname !== "/.bench") return Worker.fetch(request, env, ctx);
+    const shard = env.LEDGER.getByName(SHARD);
     return Response.json(request.method === "POST" ? await shard.ring() : await shard.counted());
-  }
-}
+  },
+};
 
-export class Ledger extends DurableObject {
+export class Ledger extends Built {
   constructor(ctx, env) {
+    const { sql } = ctx.storage;
+    const exec = (...parameters) => this.counting(sql.exec(...parameters), parameters[0]);
+    Object.defineProperty(ctx.storage, "sql", { value: standIn(sql, { exec }) });
     super(ctx, env);
     this.cursors = [];
     this.sweeping = [];
     this.rows = 0;
     this.calls = [];
     this.turns = [];
-    const sql = standIn(ctx.storage.sql, { exec: (...parameters) => this.exec(...parameters) });
-    this.built = new Built(standIn(ctx, { storage: standIn(ctx.storage, { sql }) }), env);
   }
 
-  exec(query, ...parameters) {
-    const cursor = this.ctx.storage.sql.exec(query, ...parameters);
-    // Requests come while an alarm is at work. Only the sweep asks for all ids beyond one.
-    (query.includes("id >") ? this.sweeping : this.cursors).push(cursor);
+  counting(cursor, query) {
+    // Requests come while an alarm is at work. Only the sweep asks for all ids beyond one. The table is made before anything is counted.
+    (query.includes("id >") ? this.sweeping : this.cursors)?.push(cursor);
     return cursor;
   }
 
-  fetch(request) {
-    return this.call(() => this.built.fetch(request));
-  }
-
   /** A cursor knows what it has written once it has been read to its end. */
-  async call(built) {
+  async ask(message) {
     const began = performance.now();
-    const answer = await built();
+    const answer = await super.ask(message);
     this.calls.push(performance.now() - began);
     this.rows += sum(this.cursors.splice(0), "rowsWritten");
     return answer;
@@ -50,7 +45,7 @@ export class Ledger extends DurableObject {
 
   async alarm() {
     const began = performance.now();
-    await this.built.alarm();
+    await super.alarm();
     const cursors = this.sweeping.splice(0);
     this.turns.push({ written: sum(cursors, "rowsWritten"), read: sum(cursors, "rowsRead"), ms: performance.now() - began });
   }
@@ -64,15 +59,6 @@ export class Ledger extends DurableObject {
     const [rows, next] = [this.rows, await this.ctx.storage.getAlarm()];
     this.rows = 0;
     return { rows, calls: this.calls.splice(0), turns: this.turns.splice(0), next };
-  }
-}
-
-// What the object is asked by name, it passes on.
-for (const name of Object.getOwnPropertyNames(Built.prototype)) {
-  if (!(name in Ledger.prototype)) {
-    Ledger.prototype[name] = function (...parameters) {
-      return this.call(() => this.built[name](...parameters));
-    };
   }
 }
 

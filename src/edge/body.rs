@@ -95,6 +95,19 @@ pub async fn read(stream: Option<ReadableStream>, limit: usize) -> Read {
     }
 }
 
+/// The same of a body whose announced length is within the limit, all of it at once.
+pub async fn read_announced(whole: Result<Promise, JsValue>) -> Read {
+    let whole = async { JsFuture::from(whole?).await };
+    match whole.await {
+        Ok(buffer) => {
+            let mut chunks = Chunks::default();
+            chunks.push(Uint8Array::new(&buffer));
+            Read::Whole(chunks)
+        }
+        Err(_) => Read::Broken,
+    }
+}
+
 /// What reads a body, in pieces as large as they come.
 #[derive(Clone)]
 pub struct Reader {

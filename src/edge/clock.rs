@@ -3,7 +3,8 @@
 use super::js;
 use crate::protocol::time::Time;
 use futures_util::future::{Either, select};
-use js_sys::{Date, Uint8Array};
+use js_sys::Date;
+use std::cell::RefCell;
 use std::pin::pin;
 use std::time::Duration;
 use worker::Delay;
@@ -24,11 +25,21 @@ pub async fn within<T>(ms: u64, work: impl Future<Output = T>) -> Option<T> {
     }
 }
 
+/// How many are asked for at once: it is the call that costs.
+const POOL: usize = 64;
+
 /// 128 bits from the runtime's cryptographic generator.
 pub fn random() -> [u8; 16] {
-    let bytes = Uint8Array::new_with_length(16);
-    js::get_random_values(&bytes);
-    let mut out = [0; 16];
-    bytes.copy_to(&mut out);
-    out
+    thread_local! {
+        static POOLED: RefCell<Vec<[u8; 16]>> = const { RefCell::new(Vec::new()) };
+    }
+    POOLED.with_borrow_mut(|pooled| {
+        pooled.pop().unwrap_or_else(|| {
+            let mut bytes = [0; 16 * POOL];
+            js::get_random_values(&mut bytes);
+            let (first, more) = bytes.as_chunks().0.split_at(1);
+            pooled.extend_from_slice(more);
+            first.first().copied().unwrap_or_default()
+        })
+    })
 }

@@ -1,5 +1,6 @@
 //! Between the platform's values and the protocol's.
 
+use super::js;
 use super::rest::Rest;
 use crate::protocol::contract::Contract;
 use crate::protocol::exchange::Exchange;
@@ -7,9 +8,9 @@ use crate::protocol::headers::Headers;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::replay::{Head, may_have_body};
 use crate::protocol::request::Inbound;
-use js_sys::{Array, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{ReadableStream, Request, Response, ResponseInit};
+use js_sys::Uint8Array;
+use wasm_bindgen::JsValue;
+use web_sys::{ReadableStream, Request, Response};
 
 /// The head of `request`; `None` if its URL is not one that HTTP can carry.
 pub fn inbound(request: &Request) -> Option<Inbound> {
@@ -22,25 +23,24 @@ pub fn inbound(request: &Request) -> Option<Inbound> {
 
 /// All lines. The runtime joins lines of one name with a comma, but for `Set-Cookie`.
 pub fn headers(headers: &web_sys::Headers) -> Headers {
-    Array::from(headers)
-        .iter()
-        .filter_map(|entry| {
-            let entry = entry.dyn_into::<Array>().ok()?;
-            Some((entry.get(0).as_string()?, entry.get(1).as_string()?))
-        })
-        .collect()
+    let text = js::lines(headers);
+    let mut parts = text.split('\n');
+    let line = || Some((parts.next()?.to_owned(), parts.next()?.to_owned()));
+    std::iter::from_fn(line).collect()
 }
 
-/// The other way.
+/// The other way, as glue.js takes them.
 ///
 /// # Errors
-/// What the runtime throws at a name or a value that it does not take.
-pub fn js_headers(headers: &Headers) -> Result<web_sys::Headers, JsValue> {
-    let out = web_sys::Headers::new()?;
-    for (name, value) in headers.iter() {
-        out.append(name, value)?;
+/// A line that would end before its end.
+pub fn lines(headers: &Headers) -> Result<String, JsValue> {
+    if !headers.can_be_sent() {
+        return Err("a header that no message can carry".into());
     }
-    Ok(out)
+    let parts = headers
+        .iter()
+        .flat_map(|(name, value)| [name, "\n", value, "\n"]);
+    Ok(parts.collect())
 }
 
 /// The body of an answer.
@@ -69,18 +69,12 @@ impl From<&[u8]> for Payload {
 /// # Errors
 /// What the runtime throws at a status or a header that it does not take.
 pub fn response(head: &Head, payload: &Payload) -> Result<Response, JsValue> {
-    let init = ResponseInit::new();
-    init.set_status(head.status);
-    init.set_headers(&js_headers(&head.headers)?.into());
-    match payload {
-        Payload::Bytes(bytes) if may_have_body(head.status) => {
-            Response::new_with_opt_js_u8_array_and_init(Some(bytes), &init)
-        }
-        Payload::Stream(stream) if may_have_body(head.status) => {
-            Response::new_with_opt_readable_stream_and_init(Some(stream), &init)
-        }
-        _ => Response::new_with_opt_str_and_init(None, &init),
-    }
+    let body: &JsValue = match payload {
+        Payload::Bytes(bytes) if may_have_body(head.status) => bytes,
+        Payload::Stream(stream) if may_have_body(head.status) => stream,
+        _ => &JsValue::NULL,
+    };
+    js::response(head.status, &lines(&head.headers)?, body)
 }
 
 /// The answer to a refused request.

@@ -13,8 +13,11 @@ use crate::protocol::policy::Limits;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::request::{Body, Inbound};
 use futures_channel::oneshot;
-use wasm_bindgen::JsValue;
+use js_sys::Promise;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
 use web_sys::{Request, Response};
+use worker::worker_sys::Context as JsContext;
 use worker::{Context, Env, event};
 
 #[event(start)]
@@ -22,16 +25,34 @@ fn start() {
     console_error_panic_hook::set_once();
 }
 
-#[event(fetch)]
-async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
-    match route(&request, env, &context).await {
-        Ok(response) => Ok(response),
+/// What the runtime calls for each request.
+///
+/// # Errors
+/// What the runtime throws where even a refusal cannot be built.
+#[wasm_bindgen]
+pub fn fetch(request: Request, env: Env, context: JsContext) -> Result<Promise, JsValue> {
+    if let Ok(settings) = settings::settings(&env)
+        && let Some(passed) = pass::at_sight(settings, &request)
+    {
+        return passed;
+    }
+    Ok(future_to_promise(answer(
+        request,
+        env,
+        Context::new(context),
+    )))
+}
+
+async fn answer(request: Request, env: Env, context: Context) -> Result<JsValue, JsValue> {
+    let answer = match route(&request, env, &context).await {
+        Ok(response) => response,
         Err(error) => {
             worker::console_error!("request failed: {error:?}");
             let exchange = Exchange::unread(clock::random());
-            Ok(convert::refusal(&internal(), None, &exchange)?)
+            convert::refusal(&internal(), None, &exchange)?
         }
-    }
+    };
+    Ok(answer.into())
 }
 
 fn internal() -> Refusal {
@@ -155,7 +176,7 @@ impl Arrival<'_> {
             }
         };
         let place = Place::Worker;
-        let work = Work::new(
+        let mut work = Work::new(
             self.settings,
             self.env,
             place,
@@ -166,8 +187,11 @@ impl Arrival<'_> {
             attempt,
         );
         let (reply, answer) = oneshot::channel();
-        // Handed over before it is first polled: a client that goes away drops this handler, and not the work (rule 6.6).
-        self.context.wait_until(work.run(reply));
+        match work.known().await {
+            Some(known) => work.tell_remembered(known, reply).await,
+            // Handed over before it is first polled: a client that goes away drops this handler, and not the work (rule 6.6).
+            None => self.context.wait_until(work.run(reply)),
+        }
         answer
             .await
             .unwrap_or_else(|_| Err("the work ended without an answer".into()))
@@ -179,10 +203,7 @@ impl Arrival<'_> {
 }
 
 fn passed(answer: Result<Response, JsValue>, exchange: &Exchange) -> Result<Response, JsValue> {
-    answer.or_else(|error| {
-        worker::console_error!("pass-failed: {error:?}");
-        convert::refusal(&pass_failed(), None, exchange)
-    })
+    answer.or_else(|error| pass::failed(&error, exchange))
 }
 
 fn head_too_large(limit: usize) -> Refusal {
@@ -191,13 +212,6 @@ fn head_too_large(limit: usize) -> Refusal {
         format!(
             "A guarded request may have a head of at most {limit} bytes (`limits.request_head` of the policy): its URL and its header lines together."
         ),
-    )
-}
-
-fn pass_failed() -> Refusal {
-    Refusal::new(
-        Code::PassFailed,
-        "No route guards this request. Whether the origin acted on it is not known.",
     )
 }
 

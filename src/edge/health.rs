@@ -1,6 +1,7 @@
 //! The gateway's own paths, under `/.reprise/`.
 
 use super::convert::{self, Payload};
+use super::js::{self, ObjectNamespace};
 use super::overflow::Overflow;
 use super::responses::Responses;
 use super::settings::{Invalid, Settings};
@@ -37,7 +38,7 @@ pub fn answer(
 }
 
 fn health(env: &Env, settings: Result<&Settings, &Invalid>) -> Result<Response, JsValue> {
-    let ledger = env.durable_object(shard::BINDING).is_ok();
+    let ledger = js::binding::<ObjectNamespace>(env, shard::BINDING).is_some();
     let no_ledger: Invalid = format!(
         "wrangler.toml: the Durable Object binding `{}` is missing; every guarded request is refused",
         shard::BINDING

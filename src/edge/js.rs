@@ -1,33 +1,75 @@
 //! What `worker` and `web-sys` do not bind, or bind with a copy through Wasm memory.
 
-use js_sys::{Promise, Uint8Array};
+use js_sys::{Array, JsString, Promise, Reflect, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
+use web_sys::{
+    AbortSignal, Headers, ReadableStream, Request, RequestInit, Response, WritableStream,
+};
+use worker::Env;
+
+#[wasm_bindgen(module = "/src/edge/glue.js")]
+extern "C" {
+    pub fn first(request: &Request) -> JsString;
+
+    pub fn lines(headers: &Headers) -> String;
+
+    #[wasm_bindgen(catch)]
+    pub fn pass(
+        request: &Request,
+        said: &JsString,
+        start: usize,
+        end: usize,
+        origin: &JsString,
+        token: &JsString,
+        failed: &Closure<Failed>,
+    ) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(catch)]
+    pub fn send(
+        url: &str,
+        method: &str,
+        headers: &str,
+        body: &JsValue,
+        signal: Option<&AbortSignal>,
+    ) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(catch)]
+    pub fn response(status: u16, headers: &str, body: &JsValue) -> Result<Response, JsValue>;
+
+    #[wasm_bindgen(catch)]
+    pub fn put(
+        kv: &KvNamespace,
+        name: &str,
+        value: &Uint8Array,
+        ttl_s: f64,
+    ) -> Result<Promise, JsValue>;
+}
+
+/// What makes an answer where the origin gives none.
+pub type Failed = dyn Fn(Request, JsValue) -> Result<Response, JsValue>;
 
 #[wasm_bindgen]
 extern "C" {
     /// The runtime's `fetch`.
     #[wasm_bindgen(catch)]
-    pub fn fetch(request: &web_sys::Request) -> Result<Promise, JsValue>;
+    pub fn fetch(request: &Request) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
-    pub fn get_random_values(bytes: &Uint8Array);
+    pub fn get_random_values(bytes: &mut [u8]);
+
+    /// The bytes are read before it returns (Web Cryptography API §14.3.5).
+    #[wasm_bindgen(catch, js_namespace = ["crypto", "subtle"])]
+    pub fn digest(algorithm: &str, bytes: &[u8]) -> Result<Promise, JsValue>;
 
     /// A Workers KV binding. Bodies of megabytes stay on the JavaScript side: Wasm memory never shrinks.
     pub type KvNamespace;
 
     #[wasm_bindgen(method, catch)]
-    pub fn put(
-        this: &KvNamespace,
-        name: &str,
-        value: &Uint8Array,
-        options: &JsValue,
-    ) -> Result<Promise, JsValue>;
-
-    #[wasm_bindgen(method, catch)]
     pub fn get(this: &KvNamespace, name: &str, kind: &str) -> Result<Promise, JsValue>;
 
     /// A Durable Object namespace. `worker` reads an answer of an object into Wasm and writes it out again.
+    #[derive(Clone)]
     pub type ObjectNamespace;
 
     #[wasm_bindgen(method, catch, js_name = newUniqueId)]
@@ -36,15 +78,19 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub fn get(this: &ObjectNamespace, id: &JsValue) -> Result<ObjectStub, JsValue>;
 
+    #[wasm_bindgen(method, catch, js_name = getByName)]
+    pub fn get_by_name(this: &ObjectNamespace, name: &str) -> Result<ObjectStub, JsValue>;
+
     /// One Durable Object, seen from outside.
+    #[derive(Clone)]
     pub type ObjectStub;
 
+    /// The one method of the class `Ledger` (entry.js).
     #[wasm_bindgen(method, catch)]
-    pub fn fetch(
-        this: &ObjectStub,
-        url: &str,
-        init: &web_sys::RequestInit,
-    ) -> Result<Promise, JsValue>;
+    pub fn ask(this: &ObjectStub, message: &Uint8Array) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn fetch(this: &ObjectStub, url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
 
     /// A stream of bytes. `web-sys` does not bind the `min` of its reader, nor catches what is thrown where it has none.
     pub type ByteStream;
@@ -70,10 +116,10 @@ extern "C" {
     pub type Pipe;
 
     #[wasm_bindgen(method, getter)]
-    pub fn readable(this: &Pipe) -> web_sys::ReadableStream;
+    pub fn readable(this: &Pipe) -> ReadableStream;
 
     #[wasm_bindgen(method, getter)]
-    pub fn writable(this: &Pipe) -> web_sys::WritableStream;
+    pub fn writable(this: &Pipe) -> WritableStream;
 
     /// A pipe for bytes.
     pub type IdentityTransformStream;
@@ -86,6 +132,77 @@ extern "C" {
 
     #[wasm_bindgen(constructor, catch)]
     pub fn new(length: f64) -> Result<FixedLengthStream, JsValue>;
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// The SQLite database of an object. `worker` copies each value through an enum of its own; here, bytes are read where they lie.
+    pub type Sql;
+
+    #[wasm_bindgen(method, catch, js_name = exec)]
+    #[allow(clippy::too_many_arguments)] // the columns of a row
+    pub fn put(
+        this: &Sql,
+        statement: &JsString,
+        id: &[u8],
+        print: &[u8],
+        attempt: &[u8],
+        state: f64,
+        first_seen: f64,
+        lease_until: f64,
+        expires_at: f64,
+        record: Option<&[u8]>,
+        refuse_ms: f64,
+        sketch: &[u8],
+    ) -> Result<Cursor, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = exec)]
+    #[allow(clippy::too_many_arguments)]
+    pub fn complete(
+        this: &Sql,
+        statement: &JsString,
+        record: &[u8],
+        expires_at: f64,
+        print: &[u8],
+        id: &[u8],
+        owner: &[u8],
+        now: f64,
+    ) -> Result<Cursor, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = exec)]
+    pub fn mark(
+        this: &Sql,
+        statement: &JsString,
+        print: Option<&[u8]>,
+        id: &[u8],
+        owner: &[u8],
+    ) -> Result<Cursor, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = exec)]
+    pub fn remove(
+        this: &Sql,
+        statement: &JsString,
+        id: &[u8],
+        owner: &[u8],
+    ) -> Result<Cursor, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = exec)]
+    pub fn read(this: &Sql, statement: &JsString, id: &[u8]) -> Result<Cursor, JsValue>;
+
+    /// The rows of a statement that has been executed.
+    pub type Cursor;
+
+    #[wasm_bindgen(method, getter, js_name = rowsWritten)]
+    pub fn rows_written(this: &Cursor) -> f64;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn raw(this: &Cursor) -> Result<Rows, JsValue>;
+
+    /// The same, each as an array of its values.
+    pub type Rows;
+
+    #[wasm_bindgen(method, catch, js_name = toArray)]
+    pub fn to_array(this: &Rows) -> Result<Array, JsValue>;
 }
 
 #[wasm_bindgen]
@@ -110,7 +227,7 @@ extern "C" {
     ) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch)]
-    pub fn complete(this: &MultipartUpload, parts: &js_sys::Array) -> Result<Promise, JsValue>;
+    pub fn complete(this: &MultipartUpload, parts: &Array) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     pub fn abort(this: &MultipartUpload) -> Result<Promise, JsValue>;
@@ -122,7 +239,7 @@ extern "C" {
     pub fn size(this: &BucketObject) -> f64;
 
     #[wasm_bindgen(method, getter)]
-    pub fn body(this: &BucketObject) -> web_sys::ReadableStream;
+    pub fn body(this: &BucketObject) -> ReadableStream;
 }
 
 #[wasm_bindgen]
@@ -149,7 +266,13 @@ pub fn pipe(length: Option<u64>) -> Result<Pipe, JsValue> {
     })
 }
 
+/// The binding `name`, where there is one.
+pub fn binding<T: JsCast>(env: &Env, name: &str) -> Option<T> {
+    let binding = Reflect::get(env, &name.into()).ok()?;
+    (!binding.is_undefined()).then(|| binding.unchecked_into())
+}
+
 /// The property `name` of a thrown error, as the platform marks errors (`retryable`, `overloaded`).
 pub fn flag(error: &JsValue, name: &str) -> bool {
-    js_sys::Reflect::get(error, &name.into()).is_ok_and(|value| value.is_truthy())
+    Reflect::get(error, &name.into()).is_ok_and(|value| value.is_truthy())
 }

@@ -29,6 +29,9 @@ pub struct Line {
     pub origin_ms: u64,
     /// Milliseconds waited for KV.
     pub store_ms: u64,
+    /// Whether what is known of the key was still remembered here (rule 8.17).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub memory: bool,
     /// What went wrong without changing the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<&'static str>,
@@ -53,6 +56,7 @@ impl Line {
             ledger_ms: 0,
             origin_ms: 0,
             store_ms: 0,
+            memory: false,
             warning: None,
         }
     }

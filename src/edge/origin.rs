@@ -18,12 +18,12 @@ use crate::protocol::scope;
 use crate::protocol::time::Time;
 use crate::protocol::verdict::{Attempt, Permit};
 use futures_util::future::{Either, select};
-use js_sys::Uint8Array;
+use js_sys::{Promise, Uint8Array};
 use std::cell::Cell;
 use std::pin::pin;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, Request, RequestInit, RequestRedirect, Response};
+use web_sys::{AbortController, Response};
 
 /// What came back.
 pub enum Answer {
@@ -101,10 +101,10 @@ pub async fn dispatch(
     };
     // What throws here throws before anything is sent.
     let prepared = AbortController::new().and_then(|abort| {
-        let outbound = outbound(settings, guarded, attempt, request, body, &abort)?;
-        Ok((outbound, abort))
+        let sent = send(settings, guarded, attempt, request, body, &abort)?;
+        Ok((sent, abort))
     });
-    let (outbound, abort) = match prepared {
+    let (sent, abort) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
             worker::console_error!("the request to the origin could not be built: {error:?}");
@@ -112,10 +112,10 @@ pub async fn dispatch(
         }
     };
     let answer = match body {
-        Incoming::Whole(_) => clock::within(time_ms, call(&outbound, streams)).await,
+        Incoming::Whole(_) => clock::within(time_ms, call(sent, streams)).await,
         Incoming::Upload(upload) => {
             let heard = Cell::new(false);
-            let sent = send(upload, &outbound, deadline_ms, streams, &heard);
+            let sent = send_on(upload, sent, deadline_ms, streams, &heard);
             let sent = clock::within(time_ms, sent).await;
             // The lease is over: whether the origin may have acted is a matter of what it has got, and said.
             let cut = !upload.is_whole() && !heard.get();
@@ -134,14 +134,14 @@ pub async fn dispatch(
 ///
 /// An origin may begin to answer before: then it has acted, whatever becomes of the body. The runtime gives that answer's own body
 /// only when the request's has ended. `heard` is set as soon as the answer begins.
-async fn send(
+async fn send_on(
     upload: &mut Upload,
-    outbound: &Request,
+    sent: Promise,
     deadline_ms: u64,
     streams: Streams<'_>,
     heard: &Cell<bool>,
 ) -> Answer {
-    let (head, run) = (pin!(head(outbound)), pin!(upload.run()));
+    let (head, run) = (pin!(head(sent)), pin!(upload.run()));
     match select(head, run).await {
         Either::Right((Ok(()), head)) => {
             let answer = clock::within(deadline_ms, async {
@@ -167,14 +167,15 @@ async fn send(
     }
 }
 
-fn outbound(
+/// Sends the head, and what is there of the body.
+fn send(
     settings: &Settings,
     guarded: &Guarded<'_>,
     attempt: Attempt,
     request: &Inbound,
     body: &mut Incoming,
     abort: &AbortController,
-) -> Result<Request, JsValue> {
+) -> Result<Promise, JsValue> {
     let mut headers = request.headers.clone();
     headers.remove_hop_by_hop();
     remove_reserved(&guarded.contract.replay, &mut headers);
@@ -183,18 +184,20 @@ fn outbound(
     headers.retain(|name, _| !matches!(name, "content-length" | "host" | "expect"));
     headers.push("idempotency-attempt", attempt.id.to_hex());
     headers.push(pass::CDN_LOOP, pass::loop_token(settings));
-    let init = RequestInit::new();
-    init.set_method(&request.method);
-    init.set_headers(&convert::js_headers(&headers)?.into());
-    // Following a 307 would send the operation a second time, to somebody else (rule 6.2).
-    init.set_redirect(RequestRedirect::Manual);
-    init.set_signal(Some(&abort.signal()));
-    match body {
-        Incoming::Whole(Body::Absent) => {}
-        Incoming::Whole(Body::Bytes(bytes)) => init.set_body(&Uint8Array::from(bytes.as_slice())),
-        Incoming::Upload(upload) => init.set_body(&upload.forward()?.into()),
-    }
-    Request::new_with_str_and_init(&pass::origin_url(settings, request), &init)
+    let body = match body {
+        Incoming::Whole(Body::Absent) => JsValue::UNDEFINED,
+        Incoming::Whole(Body::Bytes(bytes)) => Uint8Array::from(bytes.as_slice()).into(),
+        Incoming::Upload(upload) => upload.forward()?.into(),
+    };
+    let url = pass::origin_url(settings, request);
+    let headers = convert::lines(&headers)?;
+    js::send(
+        &url,
+        &request.method,
+        &headers,
+        &body,
+        Some(&abort.signal()),
+    )
 }
 
 /// The key as the contract lets the origin see it (axis D2).
@@ -233,8 +236,8 @@ pub async fn read(response: &Response, streams: Streams<'_>) -> Answer {
     }
 }
 
-async fn call(outbound: &Request, streams: Streams<'_>) -> Answer {
-    match head(outbound).await {
+async fn call(sent: Promise, streams: Streams<'_>) -> Answer {
+    match head(sent).await {
         Some(response) => read(&response, streams).await,
         None => Answer::None(Happened::NoAnswer),
     }
@@ -242,9 +245,8 @@ async fn call(outbound: &Request, streams: Streams<'_>) -> Answer {
 
 /// The answer's head; its body is still to come. `None` where there is no answer: refused, reset and closed look the same here, so
 /// that never proves that nothing was sent (rule 7.3).
-async fn head(outbound: &Request) -> Option<Response> {
-    let promise = js::fetch(outbound).ok()?;
-    Some(JsFuture::from(promise).await.ok()?.unchecked_into())
+async fn head(sent: Promise) -> Option<Response> {
+    Some(JsFuture::from(sent).await.ok()?.unchecked_into())
 }
 
 async fn whole(status: u16, headers: Headers, response: &Response) -> Answer {
@@ -257,7 +259,11 @@ async fn whole(status: u16, headers: Headers, response: &Response) -> Answer {
         Some(length) if length > KV_BODY_LIMIT as u64 => 0,
         _ => KV_BODY_LIMIT,
     };
-    match body::read(response.body(), limit).await {
+    let read = match length {
+        Some(_) if limit > 0 => body::read_announced(response.array_buffer()).await,
+        _ => body::read(response.body(), limit).await,
+    };
+    match read {
         Read::Broken => Answer::None(Happened::BrokenOff),
         Read::TooLong(start, reader) => {
             let rest = Rest {

@@ -3,11 +3,11 @@
 
 use super::body::{Chunks, Reader};
 use super::clock;
-use super::js::{Bucket, BucketObject, MultipartUpload};
+use super::js::{self, Bucket, BucketObject, MultipartUpload};
 use super::rest::Rest;
 use crate::protocol::claim::{AttemptId, ClaimId};
 use crate::protocol::record::{Place, Record};
-use js_sys::{Array, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use worker::Env;
@@ -30,8 +30,7 @@ pub struct Overflow(Bucket);
 impl Overflow {
     /// The bucket of `env`.
     pub fn of(env: &Env) -> Option<Self> {
-        let binding = Reflect::get(env, &BINDING.into()).ok()?;
-        (!binding.is_undefined()).then(|| Self(binding.unchecked_into()))
+        js::binding(env, BINDING).map(Self)
     }
 
     /// An object for the body of an attempt, of which nothing is there yet; `None` where R2 makes none.

@@ -1,12 +1,15 @@
 //! Everything that no route guards: streamed through, both ways, as it is (rule 1.6).
 
 use super::settings::Settings;
-use super::{convert, js};
+use super::{clock, convert, health, js};
 use crate::protocol::contract::{Contract, Signals};
-use crate::protocol::request::{Body, Inbound};
-use crate::protocol::{cors, replay};
-use js_sys::Uint8Array;
-use wasm_bindgen::{JsCast, JsValue};
+use crate::protocol::exchange::Exchange;
+use crate::protocol::refusal::{Code, Refusal};
+use crate::protocol::request::{Body, Inbound, target_in};
+use crate::protocol::{cors, decision, replay};
+use js_sys::{JsString, Promise, Uint8Array};
+use std::cell::OnceCell;
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, RequestInit, RequestRedirect, Response};
 
@@ -39,6 +42,80 @@ pub fn is_loop(settings: &Settings, request: &Inbound) -> bool {
 /// Where the origin is asked for what `request` asks for.
 pub fn origin_url(settings: &Settings, request: &Inbound) -> String {
     format!("{}{}", settings.policy.origin.url, request.target())
+}
+
+/// What is the same for all requests that are passed, as JavaScript has it.
+struct Fixed {
+    origin: JsString,
+    token: JsString,
+    failed: Closure<js::Failed>,
+}
+
+impl Fixed {
+    fn new(settings: &'static Settings) -> Self {
+        let failed = move |raw: Request, error: JsValue| {
+            let request = convert::inbound(&raw).ok_or("a request without an absolute URL")?;
+            let exchange = Exchange::new(clock::random(), &request, &settings.policy.cors);
+            failed(&error, &exchange)
+        };
+        Self {
+            origin: settings.policy.origin.url.as_str().into(),
+            token: loop_token(settings).into(),
+            failed: Closure::new(failed),
+        }
+    }
+}
+
+thread_local! {
+    static FIXED: OnceCell<Fixed> = const { OnceCell::new() };
+}
+
+/// The way of most requests: method and path say that no route guards this one, so that no other header is looked at. `None` where there is
+/// more to see to.
+///
+/// # Errors
+/// What the runtime throws at the request.
+pub fn at_sight(settings: &'static Settings, raw: &Request) -> Option<Result<Promise, JsValue>> {
+    let said = js::first(raw);
+    let text = String::from(&said);
+    let (line, loops) = text.split_once('\n')?;
+    let (method, url) = line.split_once(' ')?;
+    let target = target_in(url)?;
+    let path = url.get(target.clone())?.split('?').next()?;
+    // A preflight tells of another request; and what has come through gateways may have come through this one.
+    if method == "OPTIONS" || !loops.is_empty() || path.starts_with(health::PREFIX) {
+        return None;
+    }
+    if !decision::passes(&settings.policy, method, path) {
+        return None;
+    }
+    // The runtime's URLs are ASCII: a place in these bytes is one in its string.
+    let url_at = method.len() + 1;
+    Some(FIXED.with(|fixed| {
+        let fixed = fixed.get_or_init(|| Fixed::new(settings));
+        js::pass(
+            raw,
+            &said,
+            url_at + target.start,
+            url_at + target.end,
+            &fixed.origin,
+            &fixed.token,
+            &fixed.failed,
+        )
+    }))
+}
+
+/// The answer where the origin gives none.
+///
+/// # Errors
+/// As [`convert::response`].
+pub fn failed(error: &JsValue, exchange: &Exchange) -> Result<Response, JsValue> {
+    worker::console_error!("pass-failed: {error:?}");
+    let refusal = Refusal::new(
+        Code::PassFailed,
+        "No route guards this request. Whether the origin acted on it is not known.",
+    );
+    convert::refusal(&refusal, None, exchange)
 }
 
 /// Sends `request` to the origin, body and all, and gives its answer back, an upgraded connection too. `read` is the body where

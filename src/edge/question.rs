@@ -7,7 +7,7 @@ use crate::protocol::record::remove_reserved;
 use crate::protocol::request::Inbound;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortSignal, Request, RequestInit, RequestRedirect, Response};
+use web_sys::{AbortSignal, Response};
 
 /// How long the origin may take milliseconds: an answer that is known should be quicker than the operation was.
 const DEADLINE_MS: u32 = 10_000;
@@ -49,14 +49,9 @@ pub async fn ask(
             && !key.aliases.iter().any(|alias| alias == name)
     });
     headers.push(pass::CDN_LOOP, pass::loop_token(settings));
-    let init = RequestInit::new();
-    init.set_method(method);
-    init.set_headers(&convert::js_headers(&headers)?.into());
-    init.set_redirect(RequestRedirect::Manual);
-    init.set_signal(Some(&AbortSignal::timeout_with_u32(DEADLINE_MS)));
+    let signal = AbortSignal::timeout_with_u32(DEADLINE_MS);
     let url = format!("{}{target}", settings.policy.origin.url);
-    let question = Request::new_with_str_and_init(&url, &init)?;
-    Ok(JsFuture::from(js::fetch(&question)?)
-        .await?
-        .unchecked_into())
+    let headers = convert::lines(&headers)?;
+    let asked = js::send(&url, method, &headers, &JsValue::UNDEFINED, Some(&signal))?;
+    Ok(JsFuture::from(asked).await?.unchecked_into())
 }

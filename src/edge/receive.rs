@@ -104,7 +104,12 @@ async fn read(
     if stream.is_none() && announced.is_none() && !request.headers.has("transfer-encoding") {
         return Ok(Taken::Whole(Body::Absent));
     }
-    match body::read(stream, held).await {
+    let read = match announced {
+        // The callers have seen that it is within the limit.
+        Some(_) => body::read_announced(raw.array_buffer()).await,
+        None => body::read(stream, held).await,
+    };
+    match read {
         Read::Whole(chunks) if announced.is_some_and(|length| (chunks.len() as u64) < length) => {
             Err(truncated())
         }

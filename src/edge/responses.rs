@@ -2,11 +2,11 @@
 
 use super::body::Chunks;
 use super::clock;
-use super::js::KvNamespace;
+use super::js::{self, KvNamespace};
 use crate::protocol::claim::{AttemptId, ClaimId};
 use crate::protocol::record::{Place, Record};
 use crate::protocol::time::Time;
-use js_sys::{ArrayBuffer, Object, Reflect, Uint8Array};
+use js_sys::{ArrayBuffer, Uint8Array};
 use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -35,8 +35,7 @@ pub struct Responses(KvNamespace);
 impl Responses {
     /// The namespace of `env`.
     pub fn of(env: &Env) -> Option<Self> {
-        let binding = Reflect::get(env, &BINDING.into()).ok()?;
-        (!binding.is_undefined()).then(|| Self(binding.unchecked_into()))
+        js::binding(env, BINDING).map(Self)
     }
 
     /// Stores `record`, with `body` behind it, under the name of its claim, or of its attempt alone; the returned array is the body in
@@ -66,10 +65,7 @@ impl Responses {
     }
 
     async fn put_raw(&self, name: &str, value: &Uint8Array, ttl_s: u64) -> Result<(), JsValue> {
-        let options = Object::new();
-        let ttl = JsValue::from(ttl_s as f64);
-        Reflect::set(&options, &"expirationTtl".into(), &ttl)?;
-        JsFuture::from(self.0.put(name, value, &options)?).await?;
+        JsFuture::from(js::put(&self.0, name, value, ttl_s as f64)?).await?;
         Ok(())
     }
 

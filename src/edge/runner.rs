@@ -13,7 +13,7 @@ use crate::protocol::exchange::Exchange;
 use crate::protocol::handover::Handover;
 use crate::protocol::wire;
 use futures_channel::oneshot;
-use js_sys::{Reflect, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use worker::{DurableObject, Env, Error, Request, Response, Result, State, durable_object};
@@ -42,8 +42,7 @@ pub async fn run(env: &Env, handover: &Handover) -> Result<web_sys::Response, Js
 }
 
 fn namespace(env: &Env) -> Option<js::ObjectNamespace> {
-    let binding = Reflect::get(env, &BINDING.into()).ok()?;
-    (!binding.is_undefined()).then(|| binding.unchecked_into())
+    js::binding(env, BINDING)
 }
 
 /// One call.
@@ -63,8 +62,9 @@ impl DurableObject for Runner {
             .map_err(|error| Error::RustError(error.to_string()))?;
         let settings =
             settings::settings(&self.env).map_err(|error| Error::RustError(error.clone()))?;
-        let work = work(settings, self.env.clone(), handover)?;
+        let mut work = work(settings, self.env.clone(), handover)?;
         let (reply, answer): (Reply, _) = oneshot::channel();
+        work.read().await;
         // Not awaited here: whoever called may go away, and with it this answer, but not the work.
         self.state.wait_until(work.run(reply));
         let answer = answer

@@ -1,14 +1,18 @@
 //! The Worker's side of the ledger: `begin` and `settle`, and nothing else, so that what carries them can change.
 
-use super::{clock, js};
+use super::clock;
+use super::js::{self, ObjectNamespace, ObjectStub};
 use crate::protocol::claim::{Begin, Begun, ClaimId, Settle, Settled};
 use crate::protocol::policy::Shards;
 use crate::protocol::time::Time;
 use crate::protocol::wire::{self, Answer, Call};
 use js_sys::Uint8Array;
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::time::Duration;
-use worker::{Delay, Env, Error, Method, Request, RequestInit};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use worker::{Delay, Env};
 
 /// The binding of the Durable Object namespace.
 pub const BINDING: &str = "LEDGER";
@@ -40,16 +44,22 @@ pub struct Asked {
 }
 
 /// A shard, as one attempt sees it.
-pub struct Shard<'a> {
-    env: &'a Env,
+pub struct Shard {
+    /// `None` where it is not bound.
+    namespace: Option<ObjectNamespace>,
     name: String,
+    /// A stub whose last call has not failed.
+    stub: RefCell<Option<ObjectStub>>,
 }
 
-impl<'a> Shard<'a> {
+impl Shard {
     /// The shard of `claim` among `shards`.
-    pub fn of(env: &'a Env, shards: Shards, claim: ClaimId) -> Self {
-        let name = format!("v{}/{}", shards.generation, claim.shard(shards.count));
-        Self { env, name }
+    pub fn of(env: &Env, shards: Shards, claim: ClaimId) -> Self {
+        Self {
+            namespace: js::binding(env, BINDING),
+            name: format!("v{}/{}", shards.generation, claim.shard(shards.count)),
+            stub: RefCell::default(),
+        }
     }
 
     /// May this attempt execute? At most `event.wait_ms` are waited in all.
@@ -128,9 +138,9 @@ impl<'a> Shard<'a> {
             match self.once(&message).await {
                 Ok(answer) => return wire::decode(&answer).map_err(|error| self.failed(&error)),
                 Err(error) => {
-                    self.failed(&error);
+                    self.failed(&format!("{error:?}"));
                     // An overloaded shard is not helped by being asked again.
-                    if attempt == TRIES || overloaded(&error) {
+                    if attempt == TRIES || js::flag(&error, "overloaded") {
                         break;
                     }
                 }
@@ -146,25 +156,21 @@ impl<'a> Shard<'a> {
         Unavailable
     }
 
-    /// With a stub of its own: a stub whose call has failed stays broken.
-    async fn once(&self, message: &[u8]) -> worker::Result<Vec<u8>> {
-        let stub = self.env.durable_object(BINDING)?.get_by_name(&self.name)?;
-        let mut init = RequestInit::new();
-        init.with_method(Method::Post)
-            .with_body(Some(Uint8Array::from(message).into()));
-        let request = Request::new_with_init("https://ledger/", &init)?;
-        let mut response = stub.fetch_with_request(request).await?;
-        match response.status_code() {
-            200 => response.bytes().await,
-            status => Err(Error::RustError(format!("status {status}"))),
-        }
+    async fn once(&self, message: &[u8]) -> Result<Vec<u8>, JsValue> {
+        let stub = self.stub()?;
+        let answer = JsFuture::from(stub.ask(&Uint8Array::from(message))?).await?;
+        let answer: Uint8Array = answer.dyn_into()?;
+        // A stub whose call has failed stays broken: only one that works is kept.
+        self.stub.replace(Some(stub));
+        Ok(answer.to_vec())
     }
-}
 
-fn overloaded(error: &Error) -> bool {
-    match error {
-        Error::UnknownJsError { original, .. } => js::flag(original, "overloaded"),
-        _ => false,
+    fn stub(&self) -> Result<ObjectStub, JsValue> {
+        if let Some(stub) = self.stub.take() {
+            return Ok(stub);
+        }
+        let namespace = self.namespace.as_ref().ok_or("the binding is missing")?;
+        namespace.get_by_name(&self.name)
     }
 }
 

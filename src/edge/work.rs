@@ -12,16 +12,19 @@ use super::authority;
 use super::body::Incoming;
 use super::clock;
 use super::convert::{self, Payload};
+use super::digest;
 use super::log::{Line, elapsed};
 use super::overflow::Overflow;
+use super::recent;
 use super::responses::Responses;
 use super::runner;
 use super::settings::Settings;
-use super::shard::Unavailable;
+use super::shard::{Shard, Unavailable};
 use crate::protocol::claim::{AttemptId, Begin};
 use crate::protocol::contract::LedgerDown;
 use crate::protocol::decision::Guarded;
 use crate::protocol::exchange::Exchange;
+use crate::protocol::fingerprint::exact::Exact;
 use crate::protocol::fingerprint::{Contents, Fingerprint};
 use crate::protocol::handover::Handover;
 use crate::protocol::policy::{Dispatch, KvMode};
@@ -34,6 +37,7 @@ use crate::protocol::time::Time;
 use crate::protocol::verdict::{Permit, Verdict};
 use futures_channel::oneshot;
 use js_sys::Uint8Array;
+use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use web_sys::Response;
 use worker::Env;
@@ -54,6 +58,11 @@ pub struct Work {
     /// `None` while the body is on its way.
     fingerprint: Option<Fingerprint>,
     attempt: AttemptId,
+    /// What the ledger is asked, and how long of that the client has asked to wait, seconds, where it has (rule 9.16).
+    asked: Begin,
+    granted_s: Option<u64>,
+    /// Once it has been asked.
+    own_shard: Option<Rc<Shard>>,
     /// When the ledger was asked, by the clock here, and what time it was there.
     asked_at: Time,
     ledger_at: Time,
@@ -86,13 +95,12 @@ impl Work {
         guarded: Guarded<'static>,
         attempt: AttemptId,
     ) -> Self {
-        let rules = &guarded.contract.fingerprint;
-        let contents = match &body {
-            Incoming::Whole(body) => Contents::of(rules, &request, body),
-            Incoming::Upload(_) => Contents::unread(rules),
-        };
+        let (wait_ms, granted_s) = prefer::wait_ms(&guarded.contract.running, &request.headers);
+        let uploads = body.whole().is_none();
+        let asked = guarded.question(attempt, &request, None, uploads, wait_ms);
         Self {
-            fingerprint: Fingerprint::with(rules, &request, &contents),
+            fingerprint: None,
+            contents: Contents::unread(&guarded.contract.fingerprint),
             line: Line::new(
                 &guarded.route.name,
                 &exchange,
@@ -106,8 +114,10 @@ impl Work {
             exchange,
             body,
             guarded,
-            contents,
             attempt,
+            asked,
+            granted_s,
+            own_shard: None,
             asked_at: clock::now(),
             ledger_at: clock::now(),
             vouched: false,
@@ -115,19 +125,46 @@ impl Work {
         }
     }
 
+    /// What is known of the claim without asking the ledger, if that can be told at once: it was seen done a moment ago (rule 8.17).
+    pub async fn known(&mut self) -> Option<Verdict> {
+        if let Some(known) = self.recall() {
+            return Some(known);
+        }
+        self.read().await;
+        let begun = recent::with(self.settings, |it| it.answer(&self.asked, clock::now()))??;
+        Some(Verdict::of(&self.asked, begun)).filter(is_at_hand)
+    }
+
+    fn recall(&self) -> Option<Verdict> {
+        let (asked, request, body) = (&self.asked, &self.request, self.body.whole()?);
+        let now = clock::now();
+        recent::with(self.settings, |it| it.recall(asked, request, body, now))
+            .flatten()
+            .filter(is_at_hand)
+    }
+
+    /// Reads the body, if it is there, for what the contract compares of it.
+    pub async fn read(&mut self) {
+        let rules = &self.guarded.contract.fingerprint;
+        if let Incoming::Whole(body) = &self.body {
+            self.contents = digest::contents(rules, &self.request, body).await;
+        }
+        self.fingerprint = Fingerprint::with(rules, &self.request, &self.contents);
+        self.asked.fingerprint = self.fingerprint;
+    }
+
+    /// Tells it. There is nothing to be lost with a client that goes away.
+    pub async fn tell_remembered(mut self, known: Verdict, reply: Reply) {
+        self.line.memory = true;
+        match self.vouch().await {
+            Ok(()) => self.tell(known, reply).await,
+            Err(refusal) => self.refuse(&refusal, reply),
+        }
+        self.line.write();
+    }
+
     /// Runs, and answers into `reply`.
     pub async fn run(mut self, reply: Reply) {
-        let (wait_ms, granted_s) =
-            prefer::wait_ms(&self.guarded.contract.running, &self.request.headers);
-        let uploads = self.body.whole().is_none();
-        let mut asked = self.guarded.question(
-            self.attempt,
-            &self.request,
-            &self.contents,
-            self.fingerprint,
-            uploads,
-            wait_ms,
-        );
         if self.is_named_by_a_claim()
             && let Err(refusal) = self.vouch().await
         {
@@ -135,7 +172,7 @@ impl Work {
             return self.line.write();
         }
         self.hash_upload();
-        match self.begin(&mut asked, granted_s).await {
+        match self.begin().await {
             // The permit is not spent here: the object begins as this very attempt, and gets this very permit (rule 5.4).
             Ok(Verdict::Execute(_)) if self.is_handed_over() => self.hand_over(reply).await,
             Ok(Verdict::Execute(permit)) => self.execute(permit, reply).await,
@@ -143,7 +180,7 @@ impl Work {
                 Ok(()) => self.tell(known, reply).await,
                 Err(refusal) => self.refuse(&refusal, reply),
             },
-            Err(Unavailable) => self.without_ledger(&asked, reply).await,
+            Err(Unavailable) => self.without_ledger(reply).await,
         }
         self.line.write();
     }
@@ -210,14 +247,18 @@ impl Work {
     /// What is known of the key, told to a caller who may not execute.
     async fn tell(&mut self, known: Verdict, reply: Reply) {
         match known {
-            Verdict::Replay(record) => match self.stored_body(&record).await {
-                Some(payload) => self.replay(&record, payload, reply).await,
-                None => self.refuse(&replay_unavailable(&record), reply),
-            },
+            Verdict::Replay(record) => {
+                self.remember(record.attempt, None);
+                match self.stored_body(&record).await {
+                    Some(payload) => self.replay(&record, payload, reply).await,
+                    None => self.refuse(&replay_unavailable(&record), reply),
+                }
+            }
             Verdict::Mismatch(mismatch) => {
                 let contract = self.guarded.contract;
                 let refusal = mismatch.explained(contract, &self.request, &self.contents);
                 self.refuse(&refusal, reply);
+                self.remember(mismatch.attempt, Some(refusal));
             }
             Verdict::Refuse(refusal) => self.refuse(&refusal, reply),
             // Only `run` sees a permit, and executes it; and `begin` reads the body that is needed.
@@ -227,9 +268,19 @@ impl Work {
         }
     }
 
+    /// The same request will be told the same of what `attempt` has done.
+    fn remember(&self, attempt: AttemptId, refusal: Option<Refusal>) {
+        if let (Incoming::Whole(body), Some(_)) = (&self.body, self.fingerprint) {
+            recent::with(self.settings, |it| {
+                let exact = Exact::of(self.asked.head, &self.request, body);
+                it.told(&self.asked, attempt, exact, refusal);
+            });
+        }
+    }
+
     /// The ledger gave no answer, so nobody knows whether the key is new (axis D1). A copy in KV that belongs to this very
     /// request is what the ledger would have answered; no copy says nothing (rule 8.4).
-    async fn without_ledger(&mut self, asked: &Begin, reply: Reply) {
+    async fn without_ledger(&mut self, reply: Reply) {
         let contract = self.guarded.contract;
         let now = self.ledger_now();
         let stands = |record: &Record| record.stands_without_ledger(contract, now);
@@ -252,7 +303,7 @@ impl Work {
             true => LedgerDown::Refuse,
             false => self.guarded.contract.gateway.ledger_down,
         };
-        match Permit::unguarded(asked, rule, clock::now()) {
+        match Permit::unguarded(&self.asked, rule, clock::now()) {
             Some(permit) if self.body.can_be_sent() => self.execute_unguarded(permit, reply).await,
             _ => {
                 let refusal = Refusal::new(
@@ -329,6 +380,14 @@ impl Work {
 
     fn refuse(&mut self, refusal: &Refusal, reply: Reply) {
         let _ = reply.send(self.refusal(refusal));
+    }
+}
+
+/// A body that lies elsewhere comes while its reader reads: only handed over, that is not broken off.
+fn is_at_hand(known: &Verdict) -> bool {
+    match known {
+        Verdict::Replay(record) => matches!(record.body, record::Place::Inline(_)),
+        _ => true,
     }
 }
 

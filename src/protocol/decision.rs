@@ -11,7 +11,7 @@ use super::first_sent;
 use super::key::{Key, KeyFault};
 use super::policy::{Policy, Route};
 use super::refusal::{Code, Refusal};
-use super::request::{Body, Inbound};
+use super::request::{Body, Inbound, normalised_path};
 use super::scope;
 use super::time::Time;
 
@@ -70,13 +70,12 @@ pub struct Guarded<'p> {
 }
 
 impl Guarded<'_> {
-    /// What the ledger is asked for `attempt`, whose body was read as `contents`. `uploads` is that the body is still on its way, and
-    /// takes its time (rule 4.22).
+    /// What the ledger is asked for `attempt`, but for the sketch. `uploads` is that the body is still on its way, and takes its time
+    /// (rule 4.22).
     pub fn question(
         &self,
         attempt: AttemptId,
         request: &Inbound,
-        contents: &Contents,
         fingerprint: Option<Fingerprint>,
         uploads: bool,
         wait_ms: u64,
@@ -97,19 +96,26 @@ impl Guarded<'_> {
                 AfterExpiry::New => 0,
                 AfterExpiry::Refuse(ms) => ms,
             },
-            sketch: self.sketch(attempt, request, contents),
+            sketch: Vec::new(),
             tell_record: contract.mismatch.resource.is_some(),
         }
     }
 
-    /// What a mismatch would be explained by. The attempt's id is its salt: whoever reads the row knows it too.
-    fn sketch(&self, attempt: AttemptId, request: &Inbound, contents: &Contents) -> Vec<u8> {
+    /// What a mismatch would be explained by, from the body as it was read. The attempt's id is its salt: whoever reads the row
+    /// knows it too.
+    pub fn sketch(&self, attempt: AttemptId, request: &Inbound, contents: &Contents) -> Vec<u8> {
         let contract = self.contract;
         if !contract.mismatch.explain || !contract.errors.has_room_for_differences() {
             return Vec::new();
         }
         sketch(&contract.fingerprint, attempt.as_bytes(), request, contents)
     }
+}
+
+/// Whether a request with this method and this path, as it came, is passed whatever else it says.
+pub fn passes(policy: &Policy, method: &str, path: &str) -> bool {
+    let route = policy.route(method, &normalised_path(path));
+    route.is_none_or(|route| route.contract.is_none())
 }
 
 /// Decides about `request`, which came at `now`. Reads neither body nor storage.

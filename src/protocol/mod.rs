@@ -24,6 +24,7 @@ pub mod outcome;
 mod parameters;
 pub mod policy;
 pub mod prefer;
+pub mod recent;
 pub mod record;
 pub mod refusal;
 pub mod replay;

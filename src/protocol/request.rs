@@ -2,6 +2,7 @@
 
 use super::headers::Headers;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// The head of a request, as it came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,10 +50,7 @@ impl Inbound {
 
     /// The path in the form in which paths are compared (rule 1.3).
     pub fn normalised_path(&self) -> String {
-        // The runtime reads a backslash in an http URL as a slash (WHATWG URL), so the origin gets one: a path spelled with
-        // backslashes must not slip past its route.
-        let path = self.path.replace('\\', "/");
-        remove_dot_segments(&normalise_escapes(&path))
+        normalised_path(&self.path)
     }
 
     /// The query with its escapes normalised as those of a path (rule 1.3), in the order in which it came.
@@ -91,6 +89,27 @@ pub enum Body {
     Absent,
     /// The whole body.
     Bytes(#[serde(with = "serde_bytes")] Vec<u8>),
+}
+
+/// A path in the form in which paths are compared (rule 1.3).
+pub fn normalised_path(path: &str) -> String {
+    // Most paths are normal.
+    if !path.contains(['\\', '%']) && !path.contains("/.") {
+        return path.to_owned();
+    }
+    // The runtime reads a backslash in an http URL as a slash (WHATWG URL), so the origin gets one: a path spelled with backslashes
+    // must not slip past its route.
+    let path = path.replace('\\', "/");
+    remove_dot_segments(&normalise_escapes(&path))
+}
+
+/// Where path and query stand in the absolute `url`; `None` where it has no path.
+pub fn target_in(url: &str) -> Option<Range<usize>> {
+    let host = url.find("://")? + "://".len();
+    let end = url.find('#').unwrap_or(url.len());
+    let path = url.get(host..end)?.find(['/', '?'])?;
+    let target = host + path..end;
+    url.get(target.clone())?.starts_with('/').then_some(target)
 }
 
 fn canonical_host(scheme: &str, host: &str) -> String {

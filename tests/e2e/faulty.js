@@ -14,7 +14,6 @@
 // be set wrong for good: the Worker's by a request to `/.faults/clock`, that of the shards by PATCH, with milliseconds as the body.
 // Otherwise like inspected.js.
 
-import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 import Worker, { Ledger as Built } from "./index.js";
 
 export * from "./index.js";
@@ -29,18 +28,18 @@ async function setClock(request) {
   return new Response();
 }
 
-export default class extends WorkerEntrypoint {
-  async fetch(request) {
+export default {
+  async fetch(request, env, ctx) {
     if (new URL(request.url).pathname === "/.faults/clock") return setClock(request);
     const faults = (request.headers.get("x-fault") ?? "").split(/[ ,]+/);
     wrongNow = faults.includes("clock-back") ? -3600_000 : faults.includes("clock-ahead") ? 3600_000 : 0;
     try {
-      return await new Worker(this.ctx, withFaults(this.env, faults)).fetch(request);
+      return await Worker.fetch(request, withFaults(env, faults), ctx);
     } finally {
       wrongNow = 0;
     }
-  }
-}
+  },
+};
 
 function withFaults(env, faults) {
   const bindings = { ...env };
@@ -51,7 +50,7 @@ function withFaults(env, faults) {
     if (word in BUCKET_FAULTS) bindings.OVERFLOW = faultyBucket(bindings.OVERFLOW, BUCKET_FAULTS[word]);
     if (word in RUNNER_FAULTS) bindings.RUNNER = faultyRunner(bindings.RUNNER, RUNNER_FAULTS[word]);
     const [, call, fault] = /^(ledger|begin|settle|peek)-(.+)$/.exec(word) ?? [];
-    if (fault in LEDGER_FAULTS) bindings.LEDGER = new DurableObjectNamespace(bindings.LEDGER, call, LEDGER_FAULTS[fault]);
+    if (fault in LEDGER_FAULTS) bindings.LEDGER = faultyLedger(bindings.LEDGER, call, LEDGER_FAULTS[fault]);
   }
   return bindings;
 }
@@ -62,7 +61,7 @@ const never = () => {
   return new Promise(() => {});
 };
 const fails = () => Promise.reject(new Error("KV fails: 429 Too Many Requests"));
-const noise = (length) => crypto.getRandomValues(new Uint8Array(length)).buffer;
+const noise = (length) => crypto.getRandomValues(new Uint8Array(length));
 
 /** The calls of the bucket, and of an upload into it, that are not the true ones; `fails` counts down where it is not for good. */
 const BUCKET_FAULTS = {
@@ -102,7 +101,7 @@ const KV_FAULTS = {
   "kv-get-slow": { get: async (get) => (await scheduler.wait(1500), get()) },
   "kv-get-misses": { get: () => Promise.resolve(null) },
   "kv-get-late": { get: (get, look) => (look < 3 ? Promise.resolve(null) : get()) },
-  "kv-get-garbage": { get: () => Promise.resolve(noise(4096)) },
+  "kv-get-garbage": { get: () => Promise.resolve(noise(4096).buffer) },
   "kv-get-throws": { get: () => { throw new Error("KV fails"); } },
   "kv-put-fails": { put: fails },
   "kv-put-throws": { put: () => { throw new Error("KV fails"); } },
@@ -132,40 +131,33 @@ const LEDGER_FAULTS = {
   "lost-once": (call, n) => (n === 1 ? lost() : call()),
   hangs: never,
   "lands-hangs": async (call) => (await call(), never()),
-  garbage: () => new Response(noise(200)),
-  empty: () => new Response(),
+  garbage: () => Promise.resolve(noise(200)),
+  empty: () => Promise.resolve(),
   "other-version": async (call) => {
-    const answer = new Uint8Array(await (await call()).arrayBuffer());
-    answer[0] += 1;
-    return new Response(answer);
+    const answer = await call();
+    return answer.with(0, answer[0] + 1);
   },
   // The second byte says what an answer is to (src/protocol/wire.rs): 1 to `settle`, 2 to a `begin` that has waited.
   "other-answer": async (call) => {
-    const answer = new Uint8Array(await (await call()).arrayBuffer());
-    return new Response(answer[1] === 1 ? answer.with(1, 2).subarray(0, 2) : new Uint8Array([answer[0], 1, 0]));
+    const answer = await call();
+    return answer[1] === 1 ? answer.with(1, 2).subarray(0, 2) : new Uint8Array([answer[0], 1, 0]);
   },
 };
 
-/** The namespace of the ledger. The name of the class is what tells the built Worker that it is one. */
-class DurableObjectNamespace {
-  constructor(namespace, call, fault) {
-    this.namespace = namespace;
-    this.call = call;
-    this.fault = fault;
-    this.calls = 0;
-  }
-
-  getByName(name) {
-    const stub = this.namespace.getByName(name);
-    return {
-      fetch: async (request) => {
-        const message = new Uint8Array(await request.arrayBuffer());
-        const call = () => stub.fetch(request.url, { method: "POST", body: message });
-        if (this.call !== "ledger" && this.call !== CALLS[message[1]]) return call();
-        return this.fault(call, (this.calls += 1));
-      },
-    };
-  }
+function faultyLedger(namespace, call, fault) {
+  let calls = 0;
+  return {
+    getByName(name) {
+      const stub = namespace.getByName(name);
+      return {
+        ask(message) {
+          // By RPC only what it is called with is sent, and not the memory in which that lies.
+          const ask = () => stub.ask(message.slice());
+          return call !== "ledger" && call !== CALLS[message[1]] ? ask() : fault(ask, (calls += 1));
+        },
+      };
+    },
+  };
 }
 
 /** What comes of the call to the object of a detached call. */
@@ -204,9 +196,8 @@ function holding(kv) {
 // The second byte of a message says which call it is (src/protocol/wire.rs).
 const CALLS = ["begin", "settle", "peek"];
 
-export class Ledger extends DurableObject {
+export class Ledger extends Built {
   constructor(ctx, env) {
-    super(ctx, env);
     ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS faults (call TEXT, moment TEXT)");
     const { storage } = ctx;
     const getAlarm = storage.getAlarm.bind(storage);
@@ -214,7 +205,7 @@ export class Ledger extends DurableObject {
       if (this.takeFault("alarm") !== undefined) throw new Error("the alarm was lost");
       return getAlarm(...parameters);
     };
-    this.built = new Built(ctx, env);
+    super(ctx, env);
     this.inside = 0;
   }
 
@@ -223,16 +214,19 @@ export class Ledger extends DurableObject {
     if (request.method === "OPTIONS") return new Response(String(await this.ctx.storage.getAlarm()));
     if (request.method === "PATCH") return setClock(request);
     if (request.method === "DELETE") this.ctx.abort("stopped by a test");
+    return new Response(await this.ask(new Uint8Array(await request.arrayBuffer())));
+  }
+
+  async ask(message) {
     this.inside += 1;
     try {
-      return await this.call(request);
+      return await this.askWithFaults(message);
     } finally {
       this.inside -= 1;
     }
   }
 
-  async call(request) {
-    const message = new Uint8Array(await request.arrayBuffer());
+  async askWithFaults(message) {
     const call = CALLS[message[1]];
     const moment = this.takeFault(call);
     if (moment === "before") throw new Error("the call was lost");
@@ -242,11 +236,10 @@ export class Ledger extends DurableObject {
       this.ctx.abort("reset by a test");
     }
     if (moment === "hold-before") await this.hold(`${call}-before`);
-    const response = await this.built.fetch(new Request(request.url, { method: "POST", body: message }));
+    const answer = await super.ask(message);
     if (moment === "hold-after") await this.hold(`${call}-after`);
-    if (moment !== "after") return response;
-    await response.arrayBuffer();
-    throw new Error("the reply was lost");
+    if (moment === "after") throw new Error("the reply was lost");
+    return answer;
   }
 
   takeFault(call) {
@@ -261,9 +254,5 @@ export class Ledger extends DurableObject {
     sql.exec("INSERT INTO faults VALUES ('held', ?)", where);
     await this.ctx.storage.sync();
     await hold(where, () => sql.exec("SELECT 1 FROM faults WHERE call = 'held' AND moment = ?", where).toArray().length === 0);
-  }
-
-  alarm() {
-    return this.built.alarm();
   }
 }

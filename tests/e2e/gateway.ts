@@ -52,6 +52,8 @@ export interface GatewayOptions {
   inspect?: boolean;
   /** Let the test make the ledger and KV fail (see faulty.js); the rows can be read and changed too. */
   faults?: boolean;
+  /** Whether the Worker remembers what it has seen done (rule 8.17). Default: unless the test looks into the ledger or makes it fail. */
+  memory?: boolean;
   /** Run the ledger in an isolate of its own, with a clock of its own. */
   apart?: boolean;
 }
@@ -279,7 +281,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   const without = new Set(options.without);
   const lines = new Arrivals<LogLine>();
   const vars: Record<string, string> = { ...options.vars };
-  if (options.policy !== undefined) vars["POLICY"] = options.policy;
+  if (options.policy !== undefined) vars["POLICY"] = remembers(options) ? options.policy : forgetful(options.policy);
   if (options.origin !== undefined) vars["ORIGIN"] = options.origin;
 
   const common = { ...script(options), compatibilityDate: COMPATIBILITY_DATE, bindings: vars };
@@ -341,6 +343,16 @@ function script(options: GatewayOptions): SourceOptions {
 
 function inspected(options: GatewayOptions): boolean {
   return options.inspect === true || options.faults === true;
+}
+
+function remembers(options: GatewayOptions): boolean {
+  return options.memory ?? !inspected(options);
+}
+
+/** The policy, under which every answer comes from the ledger. */
+function forgetful(policy: string): string {
+  const off = "memory_limit = 0";
+  return /^\[responses\]$/m.test(policy) ? policy.replace(/^\[responses\]$/m, `$&\n${off}`) : `${policy}\n[responses]\n${off}\n`;
 }
 
 function jsonObject(text: string): Record<string, unknown> | undefined {

@@ -5,13 +5,14 @@
 #[path = "../../../src/protocol/digest.rs"]
 mod digest;
 
-use js_sys::Uint8Array;
-use wasm_bindgen::prelude::wasm_bindgen;
+use js_sys::{Promise, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 
-/// The digest of bytes that lie in JavaScript memory, back there: both crossings are part of it.
 #[wasm_bindgen]
-pub fn sha256(bytes: &Uint8Array) -> Vec<u8> {
-    digest::sha256(&bytes.to_vec()).to_vec()
+extern "C" {
+    #[wasm_bindgen(js_namespace = ["crypto", "subtle"], js_name = digest)]
+    fn native(algorithm: &str, bytes: &[u8]) -> Promise;
 }
 
 /// Bytes that are in Wasm memory already, as the body of a guarded request is.
@@ -25,8 +26,20 @@ impl Body {
         Self(bytes.to_vec())
     }
 
-    /// The digest, back in JavaScript memory.
-    pub fn sha256(&self) -> Vec<u8> {
+    /// The digest that is made here.
+    pub fn wasm(&self) -> Vec<u8> {
         digest::sha256(&self.0).to_vec()
     }
+
+    /// The digest that the runtime makes, brought back here.
+    pub async fn native(&self) -> Result<Vec<u8>, JsValue> {
+        let digest = JsFuture::from(native("SHA-256", &self.0)).await?;
+        Ok(Uint8Array::new(&digest).to_vec())
+    }
+}
+
+/// From how many bytes on the Worker has the runtime hash.
+#[wasm_bindgen]
+pub fn native_from() -> usize {
+    digest::NATIVE_FROM
 }

@@ -98,14 +98,16 @@ impl Work {
     pub async fn run(mut self, reply: Reply) {
         let (wait_ms, granted_s) =
             prefer::wait_ms(&self.guarded.contract.running, &self.request.headers);
-        let asked = self.guarded.question(
+        let mut asked = self.guarded.question(
             self.attempt,
             &self.request,
-            &self.contents,
             self.fingerprint,
             false,
             wait_ms,
         );
+        asked.sketch = self
+            .guarded
+            .sketch(self.attempt, &self.request, &self.contents);
         if self.is_named_by_a_claim()
             && let Err(refusal) = self.vouch().await
         {

@@ -3,7 +3,7 @@
 //! A turn goes a bounded piece on through the table, in the order of its key, and the next one begins where it has ended. So what a
 //! turn takes depends neither on how many claims there are nor on how many have expired, and between two turns requests are served.
 
-use super::{Ledger, clock, millis};
+use super::{Shard, clock};
 use worker::SqlStorageValue::{Blob, Integer};
 use worker::{Result, SqlStorageValue};
 
@@ -30,7 +30,7 @@ SELECT max(id), sum(weight) FROM (
 const DELETE: &str = "
 DELETE FROM claims WHERE id > ?1 AND id <= ?3 AND expires_at <= ?2 AND expires_at + refuse_ms <= ?2";
 
-impl Ledger {
+impl Shard {
     /// One alarm for all claims.
     pub(super) async fn set_alarm_once(&self) -> Result<()> {
         if self.alarm_set.get() {
@@ -59,7 +59,8 @@ impl Ledger {
     fn turn(&self) -> Result<Option<i64>> {
         // A turn that fails leaves nothing here, so that the next one begins anew.
         let from = self.swept.take();
-        let now = millis(clock::now());
+        // Ends with the year 9999: far below 2^53.
+        let now = Integer(i64::try_from(clock::now().millis()).unwrap_or(i64::MAX));
         if let Some(end) = self.piece(&from, &now)? {
             self.sql
                 .exec(DELETE, vec![from.into(), now, end.clone().into()])?;

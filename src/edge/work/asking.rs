@@ -7,7 +7,7 @@ use crate::edge::body::Incoming;
 use crate::edge::log::elapsed;
 use crate::edge::origin::{self, Answer};
 use crate::edge::shard::{Asked, Shard, Unavailable};
-use crate::edge::{clock, question};
+use crate::edge::{clock, question, recent};
 use crate::protocol::claim::{AttemptId, Begin, Begun, Ending, Settle, Settled};
 use crate::protocol::contract::Question;
 use crate::protocol::generations::{self, Both};
@@ -18,20 +18,19 @@ use crate::protocol::refusal::Refusal;
 use crate::protocol::time::Time;
 use crate::protocol::verdict::{Attempt, Verdict};
 use form_urlencoded::byte_serialize;
+use std::rc::Rc;
 
 impl Work {
-    /// `granted_s` is what the client asked to wait and the contract grants: the answer says so where it mattered (rule 9.16).
-    pub(super) async fn begin(
-        &mut self,
-        event: &mut Begin,
-        granted_s: Option<u64>,
-    ) -> Result<Verdict, Unavailable> {
+    pub(super) async fn begin(&mut self) -> Result<Verdict, Unavailable> {
         let started = clock::now();
-        let found = self.begin_in_each(event).await;
+        self.asked.sketch = self
+            .guarded
+            .sketch(self.attempt, &self.request, &self.contents);
+        let found = self.begin_in_each().await;
         self.line.ledger_ms += elapsed(started);
         let (asked, shards) = match (&self.body, found?) {
             (Incoming::Upload(_), (asked, _)) if needs_body(&asked.begun) => {
-                match self.compare(event).await? {
+                match self.compare().await? {
                     Ok(found) => found,
                     Err(refusal) => return Ok(Verdict::Refuse(refusal)),
                 }
@@ -39,8 +38,12 @@ impl Work {
             (_, found) => found,
         };
         let Asked { begun, waited, .. } = self.answered(asked);
+        let there = self.ledger_now();
+        recent::with(self.settings, |it| {
+            it.heard(&self.asked, &begun, clock::now(), there)
+        });
         let in_the_way = waited || matches!(begun, Begun::Running { .. });
-        self.exchange.waited_s = granted_s.filter(|_| in_the_way);
+        self.exchange.waited_s = self.granted_s.filter(|_| in_the_way);
         let Begun::Unknown {
             attempt,
             expires_at,
@@ -48,7 +51,7 @@ impl Work {
             same,
         } = begun
         else {
-            return Ok(Verdict::of(event, begun));
+            return Ok(Verdict::of(&self.asked, begun));
         };
         if let Some(record) = self.adopt(attempt, shards).await {
             return Ok(Verdict::Replay(record));
@@ -59,11 +62,11 @@ impl Work {
         if lease_left_ms == 0
             && same
             && self.settings.policy.ledger.other.is_none()
-            && let Some(verdict) = self.probe(event, attempt, expires_at, shards).await
+            && let Some(verdict) = self.probe(attempt, expires_at, shards).await
         {
             return Ok(verdict);
         }
-        Ok(Verdict::of(event, begun))
+        Ok(Verdict::of(&self.asked, begun))
     }
 
     /// Sets the clock by which this work knows the shard's time.
@@ -75,16 +78,13 @@ impl Work {
 
     /// There is a claim, and this body is on its way: it is read without being sent to anybody, compared, and told about then
     /// (rule 5.28).
-    async fn compare(
-        &mut self,
-        event: &mut Begin,
-    ) -> Result<Result<(Asked, Shards), Refusal>, Unavailable> {
+    async fn compare(&mut self) -> Result<Result<(Asked, Shards), Refusal>, Unavailable> {
         if let Err(refusal) = self.read_upload().await {
             return Ok(Err(refusal));
         }
-        event.fingerprint = self.fingerprint;
+        self.asked.fingerprint = self.fingerprint;
         let started = clock::now();
-        let found = self.peek_in_each(event).await;
+        let found = self.peek_in_each().await;
         self.line.ledger_ms += elapsed(started);
         Ok(found?.ok_or_else(send_again))
     }
@@ -93,7 +93,6 @@ impl Work {
     /// is not known afterwards either, or the claim has moved on meanwhile.
     async fn probe(
         &mut self,
-        event: &Begin,
         attempt: AttemptId,
         expires_at: Time,
         shards: Shards,
@@ -135,48 +134,42 @@ impl Work {
                 if !self.settle_in(shards, attempt, Ending::Release).await {
                     return None;
                 }
-                let (asked, _) = self.begin_in_each(event).await.ok()?;
-                Some(Verdict::of(event, self.answered(asked).begun))
+                let (asked, _) = self.begin_in_each().await.ok()?;
+                let begun = self.answered(asked).begun;
+                Some(Verdict::of(&self.asked, begun))
             }
             _ => None,
         }
     }
 
     /// The answer, and the shards that gave it.
-    async fn begin_in_each(&mut self, event: &Begin) -> Result<(Asked, Shards), Unavailable> {
+    async fn begin_in_each(&mut self) -> Result<(Asked, Shards), Unavailable> {
         let own = self.settings.policy.ledger.own;
-        let asked = self.shard(own).begin(event.clone()).await?;
+        let asked = self.shard(own).begin(self.asked.clone()).await?;
         let permitted = matches!(asked.begun, Begun::Execute { .. });
-        let found = self.beside(event, asked).await;
+        let found = self.beside(asked).await;
         let stands = matches!(found, Ok((_, shards)) if shards == own);
         if permitted && !stands {
-            self.settle(event.attempt, Ending::Release).await;
+            self.settle(self.attempt, Ending::Release).await;
         }
         found
     }
 
     /// The same, without beginning anything; `None` where nothing is known.
-    async fn peek_in_each(
-        &mut self,
-        event: &Begin,
-    ) -> Result<Option<(Asked, Shards)>, Unavailable> {
+    async fn peek_in_each(&mut self) -> Result<Option<(Asked, Shards)>, Unavailable> {
         let rules = self.settings.policy.ledger;
-        if let Some(asked) = self.shard(rules.own).peek(event.clone()).await? {
-            return self.beside(event, asked).await.map(Some);
+        if let Some(asked) = self.shard(rules.own).peek(self.asked.clone()).await? {
+            return self.beside(asked).await.map(Some);
         }
         let Some(other) = rules.other else {
             return Ok(None);
         };
-        let found = self.shard(other).peek(event.clone()).await?;
+        let found = self.shard(other).peek(self.asked.clone()).await?;
         Ok(found.map(|asked| (asked, other)))
     }
 
     /// What the own generation has answered, or what the other one knows better (rule 5.23).
-    async fn beside(
-        &mut self,
-        event: &Begin,
-        asked: Asked,
-    ) -> Result<(Asked, Shards), Unavailable> {
+    async fn beside(&mut self, asked: Asked) -> Result<(Asked, Shards), Unavailable> {
         let rules = self.settings.policy.ledger;
         let other = rules
             .other
@@ -186,7 +179,7 @@ impl Work {
         };
         let look = Begin {
             wait_ms: 0,
-            ..event.clone()
+            ..self.asked.clone()
         };
         let found = self.shard(other).peek(look).await.ok();
         match generations::both(&asked.begun, found.map(|it| it.map(|it| it.begun))) {
@@ -237,18 +230,34 @@ impl Work {
 
     async fn settle_in(&mut self, shards: Shards, attempt: AttemptId, ending: Ending) -> bool {
         let started = clock::now();
+        let claim = self.guarded.claim;
         let event = Settle {
-            claim: self.guarded.claim,
+            claim,
             attempt,
-            ending,
+            ending: ending.clone(),
         };
         let settled = self.shard(shards).settle(event).await;
         self.line.ledger_ms += elapsed(started);
-        matches!(settled, Ok(Settled::Recorded))
+        let recorded = matches!(settled, Ok(Settled::Recorded));
+        let (now, there) = (clock::now(), self.ledger_now());
+        recent::with(self.settings, |it| {
+            if recorded {
+                let own = (attempt == self.attempt).then_some(self.asked.sketch.as_slice());
+                it.settled(claim, attempt, own, ending, now, there);
+            } else {
+                it.forget(claim);
+            }
+        });
+        recorded
     }
 
-    fn shard(&self, shards: Shards) -> Shard<'_> {
-        Shard::of(&self.env, shards, self.guarded.claim)
+    fn shard(&mut self, shards: Shards) -> Rc<Shard> {
+        let of = |shards| Rc::new(Shard::of(&self.env, shards, self.guarded.claim));
+        if shards != self.settings.policy.ledger.own {
+            return of(shards);
+        }
+        // One stub for all calls.
+        Rc::clone(self.own_shard.get_or_insert_with(|| of(shards)))
     }
 }
 

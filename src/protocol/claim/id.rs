@@ -4,7 +4,7 @@ use crate::protocol::digest::{Sha256Digest, hex};
 use serde::{Deserialize, Serialize};
 
 /// SHA-256 of scope and key: the only name under which a key is stored or logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ClaimId(Sha256Digest);
 
 impl ClaimId {

@@ -4,9 +4,11 @@ use super::leaves::Leaf;
 use super::media_type::{Syntax, content_coding, syntax};
 use super::{form, json, multipart};
 use crate::protocol::contract::{FingerprintPart, FingerprintRules};
-use crate::protocol::digest::{PartsHasher, Sha256Digest, sha256};
+use crate::protocol::digest::{Parts, Sha256Digest, sha256};
 use crate::protocol::request::{Body, Inbound};
 use serde::{Deserialize, Serialize};
+use sha2::digest::Update;
+use std::borrow::Cow;
 
 /// What a contract compares of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,24 +58,75 @@ impl Reading {
     }
 }
 
+/// A body that was read.
+pub enum Read<'b> {
+    /// All is known that is compared of it.
+    Known(Contents),
+    /// All but a digest.
+    Unhashed(Unhashed<'b>),
+}
+
+/// A body whose digest is still to be made.
+pub struct Unhashed<'b> {
+    text: Cow<'b, [u8]>,
+    counts: Counts,
+}
+
+enum Counts {
+    AsBytes(Option<String>),
+    AsJson(Option<Vec<Leaf>>),
+}
+
+impl Unhashed<'_> {
+    /// What is to be hashed.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// The contents; `digest` is the SHA-256 of [`Self::text`].
+    pub fn hashed(self, digest: Sha256Digest) -> Contents {
+        match self.counts {
+            Counts::AsBytes(coding) => Contents::Bytes { digest, coding },
+            Counts::AsJson(leaves) => Contents::Meaning {
+                reading: Reading::Json,
+                digest,
+                leaves,
+            },
+        }
+    }
+}
+
 impl Contents {
     /// Reads the whole `body` of `request` once, for its fingerprint and for its sketch.
     pub fn of(rules: &FingerprintRules, request: &Inbound, body: &Body) -> Self {
+        match Self::read(rules, request, body) {
+            Read::Known(contents) => contents,
+            Read::Unhashed(unhashed) => {
+                let digest = sha256(unhashed.text());
+                unhashed.hashed(digest)
+            }
+        }
+    }
+
+    /// The same, but for the one digest that takes long where a body is long: whoever has a faster SHA-256 goes on from there.
+    pub fn read<'b>(rules: &FingerprintRules, request: &Inbound, body: &'b Body) -> Read<'b> {
         let exact = rules.parts.contains(&FingerprintPart::BodyExact);
         if !exact && !rules.parts.contains(&FingerprintPart::Body) {
-            return Self::NotCompared;
+            return Read::Known(Self::NotCompared);
         }
         let Body::Bytes(bytes) = body else {
-            return Self::Absent;
+            return Read::Known(Self::Absent);
         };
         let coding = content_coding(request);
         let meaning = match &coding {
             None if !exact => Self::meaning(rules, request, bytes),
             _ => None,
         };
-        meaning.unwrap_or_else(|| Self::Bytes {
-            digest: sha256(bytes),
-            coding,
+        meaning.unwrap_or_else(|| {
+            Read::Unhashed(Unhashed {
+                text: Cow::Borrowed(bytes),
+                counts: Counts::AsBytes(coding),
+            })
         })
     }
 
@@ -89,11 +142,14 @@ impl Contents {
         }
     }
 
-    fn meaning(rules: &FingerprintRules, request: &Inbound, bytes: &[u8]) -> Option<Self> {
+    fn meaning(rules: &FingerprintRules, request: &Inbound, bytes: &[u8]) -> Option<Read<'static>> {
         let (reading, digest, leaves) = match syntax(request) {
             Syntax::Json => {
                 let canonical = json::canonical(bytes, &rules.exclude)?;
-                (Reading::Json, sha256(&canonical.text), canonical.leaves)
+                return Some(Read::Unhashed(Unhashed {
+                    text: Cow::Owned(canonical.text),
+                    counts: Counts::AsJson(canonical.leaves.finish()),
+                }));
             }
             Syntax::Form => {
                 let form = form::read(bytes)?;
@@ -107,11 +163,11 @@ impl Contents {
             }
             Syntax::Opaque => return None,
         };
-        Some(Self::Meaning {
+        Some(Read::Known(Self::Meaning {
             reading,
             digest,
             leaves: leaves.finish(),
-        })
+        }))
     }
 
     /// Whether the boundary of a form is a part of what is compared: only where the form counts by its bytes (rule 4.17).
@@ -120,7 +176,7 @@ impl Contents {
     }
 
     /// Adds the body to a fingerprint.
-    pub fn add_to(&self, hasher: &mut PartsHasher) {
+    pub fn add_to<H: Update>(&self, hasher: &mut Parts<H>) {
         match self {
             Self::NotCompared | Self::Pending => {}
             Self::Absent => {

@@ -134,8 +134,7 @@ impl Writer {
         let outer = self.place.len();
         if self.leaves.open() {
             self.place.push('/');
-            self.place
-                .push_str(&token.replace('~', "~0").replace('/', "~1"));
+            push_token(&mut self.place, token);
         }
         self.value(value, &exclude)?;
         self.place.truncate(outer);
@@ -143,10 +142,25 @@ impl Writer {
     }
 }
 
+/// RFC 6901 §3.
+fn push_token(pointer: &mut String, token: &str) {
+    if !token.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
+        return pointer.push_str(token);
+    }
+    pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
+}
+
 /// RFC 8785 §3.2.2.2.
 fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    for byte in text.bytes() {
+    let mut rest = text.as_bytes();
+    let escaped = |byte: &u8| matches!(byte, 0x00..=0x1f | b'"' | b'\\');
+    while let Some((plain, [byte, after @ ..])) = rest
+        .iter()
+        .position(escaped)
+        .and_then(|at| rest.split_at_checked(at))
+    {
+        out.extend(plain);
         match byte {
             b'"' => out.extend(b"\\\""),
             b'\\' => out.extend(b"\\\\"),
@@ -155,10 +169,11 @@ fn string(text: &str, out: &mut Vec<u8>) {
             b'\n' => out.extend(b"\\n"),
             0x0c => out.extend(b"\\f"),
             b'\r' => out.extend(b"\\r"),
-            0x00..=0x1f => out.extend(format!("\\u{byte:04x}").bytes()),
-            _ => out.push(byte),
+            byte => out.extend(format!("\\u{byte:04x}").bytes()),
         }
+        rest = after;
     }
+    out.extend(rest);
     out.push(b'"');
 }
 

@@ -1,6 +1,7 @@
 //! Is it the same request as before? (docs/protocol.md §4)
 
 pub mod body;
+pub mod exact;
 pub mod form;
 pub mod json;
 pub mod leaves;
@@ -10,12 +11,13 @@ mod part;
 pub mod sketch;
 
 use super::contract::{FingerprintPart, FingerprintRules};
-use super::digest::{PartsHasher, Sha256Digest};
+use super::digest::{Parts, PartsHasher, Sha256Digest};
 use super::order;
 use super::request::{Body, Inbound, normalise_escapes};
 pub use body::{Arriving, Contents};
 pub(crate) use media_type::{Syntax, content_coding, syntax};
 use serde::{Deserialize, Serialize};
+use sha2::digest::Update;
 
 /// Changes whenever the derivation does, so that records of two derivations never count as equal (edge case 134).
 const DOMAIN: &str = "reprise/fingerprint/2";
@@ -130,7 +132,12 @@ fn rank(part: &FingerprintPart) -> (u8, &str) {
     }
 }
 
-fn add(hasher: &mut PartsHasher, part: &FingerprintPart, request: &Inbound, contents: &Contents) {
+fn add<H: Update>(
+    hasher: &mut Parts<H>,
+    part: &FingerprintPart,
+    request: &Inbound,
+    contents: &Contents,
+) {
     let headers = &request.headers;
     match part {
         FingerprintPart::Method => {
@@ -166,7 +173,7 @@ const METHOD_OVERRIDES: [&str; 3] = [
     "x-method-override",
 ];
 
-fn add_media_type(hasher: &mut PartsHasher, request: &Inbound, contents: &Contents) {
+fn add_media_type<H: Update>(hasher: &mut Parts<H>, request: &Inbound, contents: &Contents) {
     let value = request.headers.get("content-type");
     let framing = contents.counts_boundary();
     // Of two kinds, so that no unparsed value can spell a parsed one.

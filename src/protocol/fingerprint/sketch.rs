@@ -1,13 +1,13 @@
 //! What differs between two requests with one key, told from digests (docs/protocol.md §4).
 //!
-//! A sketch is kept beside a fingerprint, so it must not hold content. Every entry is two truncated digests under a salt that no
-//! other claim has: one of what the entry is about, one of its value. Names are told from the request at hand.
+//! A sketch is kept beside a fingerprint, so it must not hold content. Every entry is two short hashes under a salt that no other
+//! claim has: one of what the entry is about, one of its value. Names are told from the request at hand.
 
 use super::body::{Contents, Reading};
 use super::leaves::Leaf;
 use super::{add, compared, rank};
 use crate::protocol::contract::{FingerprintPart, FingerprintRules};
-use crate::protocol::digest::PartsHasher;
+use crate::protocol::digest::{Keyed, Parts};
 use crate::protocol::request::Inbound;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub const MAX_SKETCH: usize = 2048;
 /// No more differences are told.
 pub const MAX_DIFFERENCES: usize = 10;
 
-/// Bytes of a digest that are kept. Of a value that can be guessed, few bytes confirm a guess less surely; two values that share
+/// Bytes of a hash that are kept. Of a value that can be guessed, few bytes confirm a guess less surely; two values that share
 /// them leave one difference untold.
 const KEPT: usize = 4;
 type Short = [u8; KEPT];
@@ -218,20 +218,18 @@ fn missing(salted: &Salted, stored: &[Entry], reading: Reading, leaves: &[Leaf])
         .count()
 }
 
-/// Digests that mean nothing without their salt.
-struct Salted(PartsHasher);
+/// Hashes that mean nothing without their salt.
+struct Salted(Parts<Keyed>);
 
 impl Salted {
     fn new(salt: &[u8; 16]) -> Self {
-        let mut hasher = PartsHasher::new("reprise/sketch/1");
-        hasher.part("salt", Some(salt));
-        Self(hasher)
+        Self(Parts::keyed(salt))
     }
 
-    fn short(&self, add: impl FnOnce(&mut PartsHasher)) -> Short {
+    fn short(&self, add: impl FnOnce(&mut Parts<Keyed>)) -> Short {
         let mut hasher = self.0.clone();
         add(&mut hasher);
-        let [a, b, c, d, ..] = hasher.finish();
+        let [a, b, c, d, ..] = hasher.hash();
         [a, b, c, d]
     }
 

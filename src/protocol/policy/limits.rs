@@ -33,6 +33,8 @@ pub struct ResponseRules {
     pub kv: KvMode,
     /// Bodies up to this many bytes lie in the ledger's row.
     pub inline_limit: usize,
+    /// What an isolate remembers of the claims that it has seen done lately, bytes; 0 is nothing (rule 8.17).
+    pub memory_limit: usize,
 }
 
 /// What is written to KV (rule 8.3).
@@ -101,6 +103,9 @@ pub fn responses(responses: &Section<'_>) -> ResponseRules {
         kv: responses.choice("kv", KvMode::Always, &modes, &[]),
         // A row of a Durable Object takes 2 MB, with the headers of the record and the row's other columns.
         inline_limit: usize::try_from(size(responses, "inline_limit", 0..=1_900_000, 256 * KIB))
+            .unwrap_or_default(),
+        // An isolate has 128 MB for everything (platform limit).
+        memory_limit: usize::try_from(size(responses, "memory_limit", 0..=16 * MIB, 4 * MIB))
             .unwrap_or_default(),
     };
     responses.end();

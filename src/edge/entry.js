@@ -1,0 +1,53 @@
+// The entry of the Worker: what the runtime calls, in front of what worker-build has made of the Rust crate (docs/architecture.md,
+// "The entry"). It stands here because the runtime lets nobody call a method of an object but of a class that extends `DurableObject`,
+// which costs about half as much as its `fetch`; and because worker-build makes two proxies for every request, so that it can start
+// anew after a panic, where one look is enough.
+
+import { DurableObject } from "cloudflare:workers";
+import Built, { Ledger as Shard, Runner } from "built";
+
+/** After a panic, worker-build starts the Wasm module anew with the next call that goes through its proxies. */
+const state = globalThis.__worker_init_state;
+
+/**
+ * The tasks of Rust are run by this function, which the runtime has in C++: a promise that is there does the same by itself.
+ */
+const there = Promise.resolve();
+globalThis.queueMicrotask = (task) => void there.then(task);
+addEventListener("unhandledrejection", ({ reason }) => {
+  if (reason instanceof WebAssembly.RuntimeError) state.criticalError = true;
+});
+
+/** Not through a proxy. */
+const { fetch: handle } = Built.prototype;
+
+export default {
+  fetch(request, env, ctx) {
+    if (state.criticalError) return new Built(ctx, env).fetch(request);
+    try {
+      return handle.call({ env, ctx }, request);
+    } catch (error) {
+      state.criticalError = error instanceof WebAssembly.RuntimeError;
+      throw error;
+    }
+  },
+};
+
+/** One shard of the ledger. */
+export class Ledger extends DurableObject {
+  constructor(ctx, env) {
+    super(ctx, env);
+    this.shard = new Shard(ctx, env);
+  }
+
+  /** A message of src/protocol/wire.rs, and the answer to it. */
+  ask(message) {
+    return this.shard.ask(message);
+  }
+
+  alarm() {
+    return this.shard.alarm();
+  }
+}
+
+export { Runner };

@@ -1,0 +1,53 @@
+// What would take Rust many calls of JavaScript, in one: each call that makes or takes an object costs as much as what it does.
+// Header lines cross as one text, name and value in turns, each ended by a line feed, which neither can hold.
+
+/** What tells a request that is passed from one that is guarded: method and URL, and on the next line whom it has come through. */
+export function first(request) {
+  return `${request.method} ${request.url}\n${request.headers.get("cdn-loop") ?? ""}`;
+}
+
+export function lines(headers) {
+  let text = "";
+  for (const [name, value] of headers) text += `${name}\n${value}\n`;
+  return text;
+}
+
+/** Headers as an object: the runtime takes a third of the time for it that it takes for pairs. But a name may stand on several lines. */
+function parsed(lines) {
+  const parts = lines.split("\n");
+  const headers = { __proto__: null };
+  for (let at = 0; at + 1 < parts.length; at += 2) {
+    if (parts[at] in headers) return pairs(parts);
+    headers[parts[at]] = parts[at + 1];
+  }
+  return headers;
+}
+
+function pairs(parts) {
+  const headers = [];
+  for (let at = 0; at + 1 < parts.length; at += 2) headers.push([parts[at], parts[at + 1]]);
+  return headers;
+}
+
+/** The answer of `origin` to `request`, or of `failed` if there is none. `target` is where its path begins in what `first` has said. */
+export function pass(request, said, start, end, origin, loop, failed) {
+  // A request may stand in the place of its own `RequestInit`: method, headers and body are taken over as they are.
+  const outbound = new Request(origin + said.slice(start, end), request);
+  // An expectation is met by the hop that reads it; the runtime takes an origin's `100 Continue` for its answer.
+  outbound.headers.delete("expect");
+  outbound.headers.append("cdn-loop", loop);
+  return fetch(outbound).catch((error) => failed(request, error));
+}
+
+/** Following a redirect would send the operation a second time, to somebody else. */
+export function send(url, method, headers, body, signal) {
+  return fetch(url, { method, headers: parsed(headers), body, signal, redirect: "manual" });
+}
+
+export function response(status, headers, body) {
+  return new Response(body, { status, headers: parsed(headers) });
+}
+
+export function put(kv, name, value, expirationTtl) {
+  return kv.put(name, value, { expirationTtl });
+}

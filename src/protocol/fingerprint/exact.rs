@@ -1,0 +1,46 @@
+//! A request told again byte by byte, so that it need not be read by its meaning once more.
+
+use super::HeadFingerprint;
+use crate::protocol::request::{Body, Inbound};
+
+/// All that decides what a request counts as: its head as far as it is compared, what it says of its body, and the body. Under the
+/// same rules, two requests with the same of these have the same fingerprint, and differ from a third in the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exact {
+    head: HeadFingerprint,
+    said: String,
+    body: Body,
+}
+
+impl Exact {
+    /// Of a request whose `body` is whole.
+    pub fn of(head: HeadFingerprint, request: &Inbound, body: &Body) -> Self {
+        Self {
+            head,
+            said: said(request).collect(),
+            body: body.clone(),
+        }
+    }
+
+    /// Whether it is that request.
+    pub fn is(&self, head: HeadFingerprint, request: &Inbound, body: &Body) -> bool {
+        self.head == head && self.body == *body && said(request).collect::<String>() == self.said
+    }
+
+    /// About how many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        let body = match &self.body {
+            Body::Absent => 0,
+            Body::Bytes(bytes) => bytes.len(),
+        };
+        self.said.len() + body
+    }
+}
+
+/// What says how the body is to be read, each line ended as no header line can end.
+fn said(request: &Inbound) -> impl Iterator<Item = &str> {
+    let lines = |name| request.headers.lines(name);
+    let types = lines("content-type").flat_map(|line| [line, "\n"]);
+    let codings = lines("content-encoding").flat_map(|line| [line, "\r"]);
+    types.chain(codings)
+}
