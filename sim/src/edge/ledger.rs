@@ -1,5 +1,7 @@
 //! As `src/edge/ledger.rs`. A statement of SQL is a change of a map, and nothing is awaited between a read and a write here, either.
 
+mod sweep;
+
 use super::waiting::Waiters;
 use crate::defect::Defect;
 use crate::objects::Object;
@@ -14,15 +16,13 @@ use reprise::protocol::wire::{self, Answer, Call};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-const SWEEP_EVERY_MS: u64 = 10 * 60 * 1000;
-const SWEEP_BATCH: usize = 500;
-const SWEEP_PAUSE_MS: u64 = 100;
-
 /// An instance of a shard: what is in memory only. The rows are the object's.
 pub struct Ledger {
     waiters: Waiters,
     new_keys: RefCell<NewKeys>,
     alarm_set: Cell<bool>,
+    /// How far the sweep has come.
+    swept: Cell<Option<[u8; 32]>>,
 }
 
 impl Ledger {
@@ -33,6 +33,7 @@ impl Ledger {
             waiters: Waiters::default(),
             new_keys: NewKeys::new(per_minute).into(),
             alarm_set: Cell::new(false),
+            swept: Cell::new(None),
         })
     }
 
@@ -176,31 +177,6 @@ impl Ledger {
             (Write::MarkUnknown { .. } | Write::Complete { .. }, None) => {}
         }
         self.waiters.wake(id);
-    }
-
-    fn set_alarm_once(&self, world: &Rc<World>, object: &Rc<Object>) {
-        if !self.alarm_set.replace(true) && object.alarm().is_none() {
-            object.set_alarm(world, SWEEP_EVERY_MS);
-        }
-    }
-
-    fn sweep(&self, world: &Rc<World>, object: &Rc<Object>) {
-        let now = object.clock(world);
-        let mut rows = object.rows.borrow_mut();
-        let expired = rows.iter().filter(|(_, row)| row.keep_until() <= now);
-        let batch: Vec<[u8; 32]> = expired.map(|(id, _)| *id).take(SWEEP_BATCH).collect();
-        batch.iter().for_each(|id| drop(rows.remove(id)));
-        world.figures.borrow_mut().swept += batch.len() as u64;
-        let next = if batch.len() >= SWEEP_BATCH {
-            Some(SWEEP_PAUSE_MS)
-        } else {
-            (!rows.is_empty()).then_some(SWEEP_EVERY_MS)
-        };
-        drop(rows);
-        self.alarm_set.set(next.is_some());
-        if let Some(after) = next {
-            object.set_alarm(world, after);
-        }
     }
 
     fn noted(&self, world: &World, object: &Object, event: &Begin, answer: Begun) -> Begun {
