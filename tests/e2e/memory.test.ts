@@ -32,7 +32,7 @@ async function linesOf(place: Place, n: number): Promise<Record<string, unknown>
   const attempt = place.requests[0]?.header("idempotency-attempt");
   const { claim } = await gateway.logged((line) => line["attempt"] === attempt);
   await gateway.logged((line) => line["claim"] === claim, n);
-  return gateway.log.flatMap(({ data }) => (data?.["claim"] === claim ? [data] : []));
+  return gateway.log.flatMap(({ data }) => (data !== undefined && data["claim"] === claim ? [data] : []));
 }
 
 test("rule_8_17 a retry that follows at once is told from memory, whatever has become of the row", async () => {
