@@ -31,9 +31,11 @@ export const SUBJECTS: readonly Subject[] = [
   { name: "per-key replay", scenario: "replay", program: perKey, against: BARE },
   { name: "hops replay", scenario: "replay", program: hops, against: "per-key replay" },
   { name: "reprise replay", scenario: "replay", program: reprise("always"), against: "per-key replay" },
+  { name: "reprise replay without memory", scenario: "replay", program: reprise("always", 0), against: "per-key replay" },
   { name: "per-key mismatch", scenario: "mismatch", program: perKey, against: BARE },
   { name: "hops mismatch", scenario: "mismatch", program: hops, against: "per-key mismatch" },
   { name: "reprise mismatch", scenario: "mismatch", program: reprise("always"), against: "per-key mismatch" },
+  { name: "reprise mismatch without memory", scenario: "mismatch", program: reprise("always", 0), against: "per-key mismatch" },
   { name: "per-key running", scenario: "running", program: perKey, against: BARE },
   { name: "hops running", scenario: "running", program: hops, against: "per-key running" },
   { name: "reprise running", scenario: "running", program: reprise("always"), against: "per-key running" },
@@ -44,9 +46,12 @@ export function named(words: readonly string[]): readonly Subject[] {
   return words.length === 0 ? SUBJECTS : SUBJECTS.filter(({ name }) => words.some((word) => name.includes(word)));
 }
 
-/** The built Worker. `kv` is when it writes to KV: `always`, as by default, or only what does not fit into a row (`overflow`). */
-export function reprise(kv: "always" | "overflow"): Subject["program"] {
-  return (origin) => ({ modules: BUILT, vars: { POLICY: policy(origin, kv) }, objects: { LEDGER: "Ledger", RUNNER: "Runner" }, kv: "RESPONSES" });
+/**
+ * The built Worker. `kv` is when it writes to KV: `always`, as by default, or only what does not fit into a row (`overflow`). `memory` is
+ * how much an isolate remembers of what it has seen done, by default as by default.
+ */
+export function reprise(kv: "always" | "overflow", memory: number | string = "4 MiB"): Subject["program"] {
+  return (origin) => ({ modules: BUILT, vars: { POLICY: policy(origin, kv, memory) }, objects: { LEDGER: "Ledger", RUNNER: "Runner" }, kv: "RESPONSES" });
 }
 
 /** The bare proxy. */
@@ -69,11 +74,12 @@ function peer(file: string, origin: string): Program {
   return { modules: [script("index.js", `peers/${file}`)], vars: { ORIGIN: origin }, objects: {} };
 }
 
-function policy(origin: string, kv: "always" | "overflow"): string {
+function policy(origin: string, kv: "always" | "overflow", memory: number | string): string {
   return `origin = "${origin}"
 
 [responses]
 kv = "${kv}"
+memory_limit = ${JSON.stringify(memory)}
 
 # All of the load is one caller: as many new keys as it likes, though they are counted as ever.
 [limits]

@@ -7,7 +7,7 @@
 mod fixture;
 
 use fixture::{policy, request};
-use reprise::protocol::decision::{Decision, Refused, decide};
+use reprise::protocol::decision::{Decision, Refused, decide, passes};
 use reprise::protocol::policy::Policy;
 use reprise::protocol::time::Time;
 
@@ -352,4 +352,73 @@ fn rule_2_12_rule_3_6_a_guarded_request_has_its_key_and_its_caller() {
     assert_eq!(guarded("\"k\"", "a").0, "k");
     assert_eq!(guarded("k", "a").1, guarded("l", "a").1);
     assert_ne!(guarded("k", "a").1, guarded("k", "b").1);
+}
+
+#[test]
+fn rule_1_6_what_is_passed_at_sight_is_what_is_passed_whatever_its_headers() {
+    let policy = policy(
+        r#"
+[[routes]]
+match = "PATCH /v1/reports"
+[routes.key]
+missing = "refuse"
+[[routes]]
+match = "POST /v1/open/*"
+contract = "none"
+[[routes]]
+match = "POST,PATCH /v1/*"
+"#,
+    );
+    let methods = ["GET", "POST", "PATCH", "OPTIONS", "DELETE"];
+    let paths = [
+        "/",
+        "/v1",
+        "/v1/reports",
+        "/v1/open/x",
+        "/v1/orders",
+        "/%761/orders",
+        "/x/../v1/orders",
+        "/x\\..\\v1/orders",
+        "/v2/orders",
+    ];
+    let mut at_sight = Vec::new();
+    for method in methods {
+        for path in paths {
+            if passes(&policy, path, || method.to_owned()) {
+                at_sight.push(format!("{method} {path}"));
+                for headers in [&[][..], &[KEY], &[BROKEN], &[("Upgrade", "websocket")]] {
+                    assert_eq!(
+                        decided(&policy, method, path, headers),
+                        "pass",
+                        "{method} {path}"
+                    );
+                }
+            }
+        }
+    }
+    let expected = |method: &str| -> Vec<&str> {
+        let of_method = |line: &&String| line.starts_with(&format!("{method} "));
+        let lines = at_sight.iter().filter(of_method);
+        lines
+            .filter_map(|line| line.split_once(' '))
+            .map(|(_, path)| path)
+            .collect()
+    };
+    assert_eq!(expected("POST"), ["/", "/v1", "/v1/open/x", "/v2/orders"]);
+    assert_eq!(
+        expected("GET"),
+        [
+            "/",
+            "/v1",
+            "/v1/reports",
+            "/v1/open/x",
+            "/v1/orders",
+            "/%761/orders",
+            "/x/../v1/orders",
+            "/x\\..\\v1/orders",
+            "/v2/orders"
+        ]
+    );
+    // A preflight for what may be guarded tells of another request.
+    assert_eq!(expected("OPTIONS"), ["/", "/v1", "/v2/orders"]);
 }

@@ -26,21 +26,14 @@ fn start() {
 }
 
 /// What the runtime calls for each request.
-///
-/// # Errors
-/// What the runtime throws where even a refusal cannot be built.
 #[wasm_bindgen]
-pub fn fetch(request: Request, env: Env, context: JsContext) -> Result<Promise, JsValue> {
+pub fn fetch(request: Request, env: Env, context: JsContext) -> Promise {
     if let Ok(settings) = settings::settings(&env)
         && let Some(passed) = pass::at_sight(settings, &request)
     {
         return passed;
     }
-    Ok(future_to_promise(answer(
-        request,
-        env,
-        Context::new(context),
-    )))
+    future_to_promise(answer(request, env, Context::new(context)))
 }
 
 async fn answer(request: Request, env: Env, context: Context) -> Result<JsValue, JsValue> {

@@ -1,9 +1,9 @@
 // What would take Rust many calls of JavaScript, in one: each call that makes or takes an object costs as much as what it does.
 // Header lines cross as one text, name and value in turns, each ended by a line feed, which neither can hold.
 
-/** What tells a request that is passed from one that is guarded: method and URL, and on the next line whom it has come through. */
+/** The URL; none where the request has come through others, of whom it has to be asked whether they are this one. */
 export function first(request) {
-  return `${request.method} ${request.url}\n${request.headers.get("cdn-loop") ?? ""}`;
+  return request.headers.has("cdn-loop") ? undefined : request.url;
 }
 
 export function lines(headers) {
@@ -29,10 +29,10 @@ function pairs(parts) {
   return headers;
 }
 
-/** The answer of `origin` to `request`, or of `failed` if there is none. `target` is where its path begins in what `first` has said. */
-export function pass(request, said, start, end, origin, loop, failed) {
+/** The answer of `origin` to `request`, or of `failed` if there is none. From `start` to `end` of its URL there are path and query. */
+export function pass(request, url, start, end, origin, loop, failed) {
   // A request may stand in the place of its own `RequestInit`: method, headers and body are taken over as they are.
-  const outbound = new Request(origin + said.slice(start, end), request);
+  const outbound = new Request(origin + url.slice(start, end), request);
   // An expectation is met by the hop that reads it; the runtime takes an origin's `100 Continue` for its answer.
   outbound.headers.delete("expect");
   outbound.headers.append("cdn-loop", loop);

@@ -10,14 +10,14 @@ use worker::Env;
 
 #[wasm_bindgen(module = "/src/edge/glue.js")]
 extern "C" {
-    pub fn first(request: &Request) -> JsString;
+    pub fn first(request: &Request) -> Option<JsString>;
 
     pub fn lines(headers: &Headers) -> String;
 
     #[wasm_bindgen(catch)]
     pub fn pass(
         request: &Request,
-        said: &JsString,
+        url: &JsString,
         start: usize,
         end: usize,
         origin: &JsString,

@@ -70,39 +70,33 @@ thread_local! {
     static FIXED: OnceCell<Fixed> = const { OnceCell::new() };
 }
 
-/// The way of most requests: method and path say that no route guards this one, so that no other header is looked at. `None` where there is
-/// more to see to.
-///
-/// # Errors
-/// What the runtime throws at the request.
-pub fn at_sight(settings: &'static Settings, raw: &Request) -> Option<Result<Promise, JsValue>> {
-    let said = js::first(raw);
-    let text = String::from(&said);
-    let (line, loops) = text.split_once('\n')?;
-    let (method, url) = line.split_once(' ')?;
-    let target = target_in(url)?;
-    let path = url.get(target.clone())?.split('?').next()?;
-    // A preflight tells of another request; and what has come through gateways may have come through this one.
-    if method == "OPTIONS" || !loops.is_empty() || path.starts_with(health::PREFIX) {
+/// The way of most requests: path and method say that no route guards this one, so that no header is looked at but one. `None` where
+/// there is more to see to, or to say of an error.
+pub fn at_sight(settings: &'static Settings, raw: &Request) -> Option<Promise> {
+    let url = js::first(raw)?;
+    let text = String::from(&url);
+    let target = target_in(&text)?;
+    let path = text.get(target.clone())?.split('?').next()?;
+    if path.starts_with(health::PREFIX) {
         return None;
     }
-    if !decision::passes(&settings.policy, method, path) {
+    if !decision::passes(&settings.policy, path, || raw.method()) {
         return None;
     }
-    // The runtime's URLs are ASCII: a place in these bytes is one in its string.
-    let url_at = method.len() + 1;
-    Some(FIXED.with(|fixed| {
+    let passed = FIXED.with(|fixed| {
         let fixed = fixed.get_or_init(|| Fixed::new(settings));
         js::pass(
             raw,
-            &said,
-            url_at + target.start,
-            url_at + target.end,
+            &url,
+            // The runtime's URLs are ASCII: a place in these bytes is one in its string.
+            target.start,
+            target.end,
             &fixed.origin,
             &fixed.token,
             &fixed.failed,
         )
-    }))
+    });
+    passed.ok()
 }
 
 /// The answer where the origin gives none.

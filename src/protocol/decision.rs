@@ -112,10 +112,16 @@ impl Guarded<'_> {
     }
 }
 
-/// Whether a request with this method and this path, as it came, is passed whatever else it says.
-pub fn passes(policy: &Policy, method: &str, path: &str) -> bool {
-    let route = policy.route(method, &normalised_path(path));
-    route.is_none_or(|route| route.contract.is_none())
+/// Whether a request for this path, as it came, is passed whatever else it says. Its `method` is asked for only where that matters.
+pub fn passes(policy: &Policy, path: &str, method: impl FnOnce() -> String) -> bool {
+    let path = normalised_path(path);
+    if !policy.may_guard(&path) {
+        return true;
+    }
+    let method = method();
+    // A preflight tells of another method (rule 9.8).
+    let route = policy.route(&method, &path);
+    method != "OPTIONS" && route.is_none_or(|route| route.contract.is_none())
 }
 
 /// Decides about `request`, which came at `now`. Reads neither body nor storage.

@@ -64,6 +64,12 @@ impl Policy {
         report.finish(Some(policy))
     }
 
+    /// Whether any route guards some method of this normalised path.
+    pub fn may_guard(&self, path: &str) -> bool {
+        let mut guarding = self.routes.iter().filter(|route| route.contract.is_some());
+        guarding.any(|route| route.template.matches(path))
+    }
+
     /// The route that decides about a request: the first one whose method and template match (rules 1.1 and 1.2).
     /// `None` means that the request passes through, as `OPTIONS` always does (rule 1.4), and so does a route without a
     /// contract (rule 1.5).

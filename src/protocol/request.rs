@@ -220,6 +220,21 @@ mod tests {
     }
 
     #[test]
+    fn a_target_is_path_and_query_as_they_came() {
+        for (url, target) in [
+            ("http://h/", Some("/")),
+            ("https://h:8443/a/b?c=/d#e", Some("/a/b?c=/d")),
+            ("http://h/%76//x\\y", Some("/%76//x\\y")),
+            ("http://h", None),
+            ("http://h?c", None),
+            ("/a", None),
+        ] {
+            let found = target_in(url).and_then(|target| url.get(target));
+            assert_eq!(found, target, "{url}");
+        }
+    }
+
+    #[test]
     fn rule_3_4_hosts_are_compared_in_lower_case_without_the_default_port() {
         for (url, host) in [
             ("http://API.example:80/x", "api.example"),
