@@ -388,7 +388,7 @@ match = "POST,PATCH /v1/*"
                 at_sight.push(format!("{method} {path}"));
                 for headers in [&[][..], &[KEY], &[BROKEN], &[("Upgrade", "websocket")]] {
                     assert_eq!(
-                        decided(&policy, method, path, headers),
+                        decided(&policy, method, &format!("http://h{path}"), headers),
                         "pass",
                         "{method} {path}"
                     );
