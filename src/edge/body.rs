@@ -5,7 +5,7 @@
 use super::js::{ByobReader, ByteStream};
 use super::upload::Upload;
 use crate::protocol::request::Body;
-use js_sys::{Object, Promise, Reflect, Uint8Array};
+use js_sys::{ArrayBuffer, Object, Promise, Reflect, Uint8Array};
 use std::collections::VecDeque;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -70,7 +70,7 @@ pub async fn read(stream: Option<ReadableStream>, limit: usize) -> Read {
     let Some(stream) = stream else {
         return Read::Whole(chunks);
     };
-    let Ok(reader) = Reader::of(&stream) else {
+    let Ok(mut reader) = Reader::of(&stream) else {
         return Read::Broken;
     };
     let mut size = FIRST;
@@ -118,6 +118,8 @@ pub struct Reader {
     size: u32,
     /// The least of the next piece.
     min: u32,
+    /// A buffer that was given back: JavaScript frees those of a large body much later than they are done with.
+    spare: Option<ArrayBuffer>,
 }
 
 impl Reader {
@@ -147,6 +149,7 @@ impl Reader {
             prompt,
             size: FIRST,
             min: 1,
+            spare: None,
         })
     }
 
@@ -163,8 +166,13 @@ impl Reader {
     ///
     /// # Errors
     /// What the runtime throws.
-    pub fn ask(&self) -> Result<Promise, JsValue> {
+    pub fn ask(&mut self) -> Result<Promise, JsValue> {
         self.fill(self.size, self.min)
+    }
+
+    /// Nobody needs `piece` any more, which this reader has read: what is read next may lie there.
+    pub fn give_back(&mut self, piece: &Uint8Array) {
+        self.spare = Some(piece.buffer());
     }
 
     /// The piece that was asked for; `None` at the end.
@@ -186,11 +194,15 @@ impl Reader {
     }
 
     /// At most `size` bytes, and no fewer than `min` but at the end.
-    fn fill(&self, size: u32, min: u32) -> Result<Promise, JsValue> {
+    fn fill(&mut self, size: u32, min: u32) -> Result<Promise, JsValue> {
         let options = Object::new();
         Reflect::set(&options, &"min".into(), &min.into())?;
-        self.stream
-            .read(&Uint8Array::new_with_length(size), &options)
+        let large_enough = |spare: &ArrayBuffer| spare.byte_length() >= size;
+        let buffer = match self.spare.take().filter(large_enough) {
+            Some(spare) => Uint8Array::new_with_byte_offset_and_length(&spare, 0, size),
+            None => Uint8Array::new_with_length(size),
+        };
+        self.stream.read(&buffer, &options)
     }
 }
 

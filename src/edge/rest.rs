@@ -57,8 +57,13 @@ impl Pump {
 }
 
 async fn copy(mut rest: Rest, out: &WritableStreamDefaultWriter) -> Result<(), JsValue> {
-    while let Some(chunk) = rest.next().await? {
+    while let Some(chunk) = rest.start.pop() {
         JsFuture::from(out.write_with_chunk(&chunk)).await?;
+    }
+    while let Some(chunk) = rest.reader.next().await? {
+        // Resolves when the other side has read the bytes.
+        JsFuture::from(out.write_with_chunk(&chunk)).await?;
+        rest.reader.give_back(&chunk);
     }
     JsFuture::from(out.close()).await?;
     Ok(())

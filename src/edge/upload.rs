@@ -108,7 +108,11 @@ impl Upload {
     }
 
     async fn read_on(&mut self) -> Result<(), Cut> {
-        while let Some(chunk) = self.next().await? {
+        loop {
+            let is_start = self.start.len() > 0;
+            let Some(chunk) = self.next().await? else {
+                break;
+            };
             self.read += u64::from(chunk.length());
             if self.read > self.most {
                 return Err(Cut::TooLong);
@@ -117,6 +121,9 @@ impl Upload {
                 digest.update(&chunk).await;
             }
             self.send(&chunk).await;
+            if !is_start {
+                self.reader.give_back(&chunk);
+            }
         }
         if self.announced.is_some_and(|length| self.read < length) {
             return Err(Cut::Truncated);
