@@ -266,6 +266,14 @@ pub fn pipe(length: Option<u64>) -> Result<Pipe, JsValue> {
     })
 }
 
+/// What a thrown value says, without the stack of its error.
+pub fn message(error: &JsValue) -> String {
+    match error.dyn_ref::<js_sys::Error>() {
+        Some(error) => error.to_string().into(),
+        None => format!("{error:?}"),
+    }
+}
+
 /// The binding `name`, where there is one.
 pub fn binding<T: JsCast>(env: &Env, name: &str) -> Option<T> {
     let binding = Reflect::get(env, &name.into()).ok()?;

@@ -138,7 +138,7 @@ impl Shard {
             match self.once(&message).await {
                 Ok(answer) => return wire::decode(&answer).map_err(|error| self.failed(&error)),
                 Err(error) => {
-                    self.failed(&format!("{error:?}"));
+                    self.failed(&js::message(&error));
                     // An overloaded shard is not helped by being asked again.
                     if attempt == TRIES || js::flag(&error, "overloaded") {
                         break;
