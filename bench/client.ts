@@ -135,6 +135,8 @@ export class Wire {
 
   /** Sends `request`; resolves once all of its answer is here, and rejects if it is not the expected one. */
   send(request: Buffer, expected: Expected): Promise<void> {
+    // A socket that was closed meanwhile takes what is written, and says nothing any more.
+    if (this.#socket.destroyed) return Promise.reject(new Closed("the connection was closed"));
     return new Promise((resolve, reject) => {
       this.#head = "";
       this.#expected = expected;
