@@ -20,7 +20,7 @@ import { columns, number, times } from "./table.ts";
 const EXPIRED = 0.1;
 /** The sweep is watched for as long as this, seconds, or until its pass is over. */
 const WATCH_S = 1_200;
-/** Requests whose rows are counted, and with which those are compared that come while the sweep works. */
+/** Requests whose rows are counted. */
 const COUNTED = 200;
 
 const FRESH: Expected = { status: 201 };
@@ -58,9 +58,9 @@ export interface Sweep {
   readonly deleted: number;
   /** Milliseconds of a turn, with setting the alarm for the next one. */
   readonly turn: Latency;
-  /** Milliseconds of fresh requests: before the sweep, and while it worked. */
-  readonly before: Latency;
+  /** Milliseconds of fresh requests while it worked: to this shard, and in turn with them to an empty one beside it. */
   readonly meanwhile: Latency;
+  readonly beside: Latency;
 }
 
 export interface Latency {
@@ -154,21 +154,26 @@ async function counted(directory: string, origin: WatchedOrigin): Promise<Pick<G
   // The first ones may also make columns, set the alarm, or find no page in memory.
   for (let n = 0; n < COUNTED; n++) await shard.send(GUARDED);
   await shard.counts();
-  const before: number[] = [];
-  for (let n = 0; n < COUNTED; n++) before.push((await shard.send(GUARDED)).took);
+  for (let n = 0; n < COUNTED; n++) await shard.send(GUARDED);
   const { rows, calls } = await shard.counts();
-  return { rows: rows / COUNTED, inside: calls.reduce((sum, ms) => sum + ms, 0) / calls.length, sweep: await sweep(shard, before) };
+  return { rows: rows / COUNTED, inside: calls.reduce((sum, ms) => sum + ms, 0) / calls.length, sweep: await sweep(shard, origin) };
 }
 
-async function sweep(shard: Shard, before: number[]): Promise<Sweep> {
+async function sweep(shard: Shard, origin: WatchedOrigin): Promise<Sweep> {
+  using scratch = new Scratch();
+  await using empty = await Shard.start(built(origin), scratch.path, origin);
+  for (let n = 0; n < COUNTED; n++) await empty.send(GUARDED);
   const started = performance.now();
   const elapsed = (): number => (performance.now() - started) / 1000;
-  const meanwhile: number[] = [];
+  const [meanwhile, beside]: [number[], number[]] = [[], []];
   const turns: Turn[] = [];
   let finished = false;
   await shard.ring();
   while (!finished && elapsed() < WATCH_S) {
-    for (let n = 0; n < 20; n++) meanwhile.push((await shard.send(GUARDED)).took);
+    for (let n = 0; n < 20; n++) {
+      meanwhile.push((await shard.send(GUARDED)).took);
+      beside.push((await empty.send(GUARDED)).took);
+    }
     const seen = await shard.counts();
     turns.push(...seen.turns);
     finished = turns.length > 0 && (seen.next === null || seen.next > Date.now() + 60_000);
@@ -182,8 +187,8 @@ async function sweep(shard: Shard, before: number[]): Promise<Sweep> {
     read: Math.max(...turns.map(({ read }) => read)),
     deleted: Math.max(...deleted),
     turn: latency(turns.map(({ ms }) => ms)),
-    before: latency(before),
     meanwhile: latency(meanwhile),
+    beside: latency(beside),
   };
 }
 
@@ -343,14 +348,14 @@ export function growthTable({ rows, expired }: Growth): string {
     const mib = number(row.bytes / 2 ** 20);
     return [number(row.claims), mib, of("begin", "median"), of("begin", "p99"), times(timesEmpty(row, "begin")), of("settle", "median"), of("settle", "p99"), times(timesEmpty(row, "settle")), number(row.inside, 2), number(row.rows, 1)];
   });
-  const sweepHead = ["sweep of", "deleted", "in", "turns", "rows read, at most", "deleted", "turn ms", "p99", "request ms", "p99", "longest", "before it", "p99", "longest"];
+  const sweepHead = ["sweep of", "deleted", "in", "turns", "rows read, at most", "deleted", "turn ms", "p99", "request ms", "p99", "longest", "empty shard ms", "p99", "longest"];
   const sweeps = [...rows.map(({ claims, sweep }) => sweepLine(`${number(claims)}, ${EXPIRED * 100} % expired`, sweep)), sweepLine(`${number(rows[0]?.claims)}, all expired`, expired)];
   return [columns([head, ...lines]), columns([sweepHead, ...sweeps]), bar(rows)].filter(Boolean).join("\n\n");
 }
 
-function sweepLine(name: string, { swept, seconds, finished, turns, read, deleted, turn, meanwhile, before }: Sweep): string[] {
+function sweepLine(name: string, { swept, seconds, finished, turns, read, deleted, turn, meanwhile, beside }: Sweep): string[] {
   const request = ({ median, p99, longest }: Latency): string[] => [number(median, 1), number(p99, 1), number(longest)];
-  return [name, number(swept), `${number(seconds)} s${finished ? "" : ", not finished"}`, number(turns), number(read), number(deleted), number(turn.median, 1), number(turn.p99, 1), ...request(meanwhile), ...request(before)];
+  return [name, number(swept), `${number(seconds)} s${finished ? "" : ", not finished"}`, number(turns), number(read), number(deleted), number(turn.median, 1), number(turn.p99, 1), ...request(meanwhile), ...request(beside)];
 }
 
 /** What the project asks of a shard with 5 million keys. */
