@@ -2,17 +2,31 @@
 
 use crate::memory;
 use form_urlencoded::parse;
+use reprise::protocol::compiled;
 use reprise::protocol::contract::{FingerprintPart, FingerprintRules};
+use reprise::protocol::decision::{Decision, decide, passes};
 use reprise::protocol::fingerprint::{Fingerprint, form};
 use reprise::protocol::headers::Headers;
-use reprise::protocol::request::{Body, Inbound, normalise_escapes};
+use reprise::protocol::policy::Policy;
+use reprise::protocol::request::{Body, Inbound, normalise_escapes, target_in};
+use reprise::protocol::time::Time;
+use std::sync::LazyLock;
+
+/// Some paths are guarded, so that a request without a key is refused, and some are not.
+static POLICY: LazyLock<Policy> = LazyLock::new(|| {
+    let text = "origin = \"http://o\"\n[[routes]]\nmatch = \"/v1/*\"\n[routes.key]\nmissing = \"refuse\"\n";
+    Policy::parse("POLICY", text, compiled::CONTRACTS)
+        .unwrap_or_else(|problems| panic!("{problems}"))
+});
 
 /// What follows the host in a URL.
 pub fn target(input: &[u8]) -> bool {
     let text = String::from_utf8_lossy(input);
-    let Some(request) = Inbound::new("POST", &format!("http://h{text}"), Headers::new()) else {
+    let url = format!("http://h{text}");
+    let Some(request) = Inbound::new("POST", &url, Headers::new()) else {
         unreachable!("it is absolute");
     };
+    at_sight(&request, &url);
     escapes(&text);
     path(&request);
     let target = request.target();
@@ -27,6 +41,28 @@ pub fn target(input: &[u8]) -> bool {
     );
     assert_eq!(again.map(|again| again.target()), Some(target));
     request.query.is_some()
+}
+
+/// Rule 1.6: what is passed at the sight of its URL would have been passed, and the origin gets what it would have got.
+fn at_sight(request: &Inbound, url: &str) {
+    let Some(target) = target_in(url).map(|at| &url[at]) else {
+        return;
+    };
+    let path = target.split('?').next().unwrap_or_default();
+    assert_eq!(path, request.path, "rule 1.6: {url:?}");
+    let whole = request.target();
+    // An empty query is none.
+    assert!(
+        target == whole || target.strip_suffix('?') == Some(&whole),
+        "rule 1.6: {url:?}"
+    );
+    let decision = decide(&POLICY, request, Time::from_millis(1_790_000_000_000));
+    let passed = matches!(decision, Decision::Pass);
+    assert_eq!(
+        passes(&POLICY, path, || "POST".to_owned()),
+        passed,
+        "rule 1.6: {url:?}"
+    );
 }
 
 /// Normalising says the same in other words, and says it once (rule 1.3): what a lenient reader decodes stays what it was, so that

@@ -3,7 +3,7 @@
 use crate::memory;
 use reprise::protocol::compiled;
 use reprise::protocol::contract::{Contract, FingerprintPart};
-use reprise::protocol::digest::PartsHasher;
+use reprise::protocol::digest::Parts;
 use reprise::protocol::fingerprint::Contents;
 use reprise::protocol::fingerprint::sketch::{Difference, MAX_DIFFERENCES, differences, sketch};
 use reprise::protocol::headers::Headers;
@@ -57,11 +57,9 @@ pub fn sealed(sketch: &[u8]) -> Vec<u8> {
 }
 
 fn seal(sketch: &[u8]) -> [u8; 4] {
-    let mut hasher = PartsHasher::new("reprise/sketch/1");
-    hasher
-        .part("salt", Some(&SALT))
-        .part("sketch", Some(sketch));
-    let [a, b, c, d, ..] = hasher.finish();
+    let mut hasher = Parts::keyed(&SALT);
+    hasher.part("sketch", Some(sketch));
+    let [a, b, c, d, ..] = hasher.hash();
     [a, b, c, d]
 }
 
