@@ -39,6 +39,6 @@ fn rule_4_20_a_sketch_is_pinned() {
     let contents = Contents::of(&rules, &request, &body);
     assert_eq!(
         hex(&sketch(&rules, &[4; 16], &request, &contents)),
-        "0002077abc77d934055b0c87ee66dc4c048c010001c3daf640b21f9d105dd58b79"
+        "00024fdeeac0e4f2a5cb4109b1561fbd776901000199a4c99bcbc1371423cd58ac"
     );
 }
