@@ -23,8 +23,11 @@ const DICTIONARIES = {
   form: "form", query: "form", json: "json", multipart: "multipart",
 };
 
-/** An input takes no longer than this many seconds, and the whole process no more than this many MiB. */
-const LIMITS = ["-timeout=5", "-rss_limit_mb=1024"];
+/**
+ * An input takes no longer than this many seconds, and the whole process no more than this many MiB. The seconds are those of a clock,
+ * not of the processor: a machine that stands still must not be a finding.
+ */
+const LIMITS = ["-timeout=60", "-rss_limit_mb=1024"];
 
 await runMain(async () => {
   const all = readdirSync("fuzz/fuzz_targets").map((file) => file.replace(/\.rs$/, "")).sort();
@@ -85,8 +88,10 @@ async function fuzz(target, seconds, libfuzzer) {
 
 /** What a finding says of itself, and how to see it again. */
 function finding(output) {
-  const artifact = output.match(/Test unit written to (\S+)/)?.[1];
-  const said = output.match(/panicked at [^]*?(?=\n(?:note:|stack backtrace:|==))/)?.[0] ?? output.trimEnd().split("\n").slice(-15).join("\n");
+  // A slow unit is written too, but is none.
+  const artifact = output.match(/Test unit written to (\S+\/(?!slow-unit-)[^\s/]+)(?!\S)/)?.[1];
+  const words = output.match(/panicked at [^]*?(?=\n(?:note:|stack backtrace:|==))|ERROR: libFuzzer: .*/)?.[0];
+  const said = words ?? output.trimEnd().split("\n").slice(-15).join("\n");
   if (artifact === undefined || !existsSync(artifact)) return said;
   const bytes = JSON.stringify(readFileSync(artifact).toString("latin1").slice(0, 300));
   return `${said}\n  input: ${artifact} ${bytes}`;
