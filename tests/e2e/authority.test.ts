@@ -28,8 +28,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 /** As another caller would be: what the origin says to `GET /who/…` from now on, until `run` has ended. */

@@ -31,8 +31,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 /** Bytes of a request, written as they are, and how the client goes on. */

@@ -31,7 +31,7 @@ before(async () => {
 });
 
 after(async () => {
-  await services[Symbol.asyncDispose]();
+  await services?.[Symbol.asyncDispose]();
 });
 
 test("medians: of an odd and an even number of rounds, and of none", () => {

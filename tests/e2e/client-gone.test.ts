@@ -23,8 +23,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 function request(path: string, key: string, body: Outgoing["body"] = "{}"): Outgoing {

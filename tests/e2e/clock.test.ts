@@ -34,8 +34,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 const CLOCKS = ["clock-back", "clock-ahead"] as const;

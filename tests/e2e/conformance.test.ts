@@ -39,7 +39,7 @@ async function setUp(contract: Contract): Promise<Bed> {
 }
 
 async function tearDown({ setting, gateway }: Bed): Promise<void> {
-  await gateway.close();
+  await gateway?.close();
   await setting.origin.close();
 }
 

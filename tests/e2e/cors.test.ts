@@ -32,9 +32,9 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await named.close();
-  await origin.close();
+  await gateway?.close();
+  await named?.close();
+  await origin?.close();
 });
 
 /** A guarded request as a browser on `site` sends it. */

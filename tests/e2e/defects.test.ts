@@ -55,8 +55,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 /** Cloudflare's own page about an origin that it could not ask. */

@@ -23,8 +23,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 /** What may become of a call to a shard: the row of docs/operating.md, whether it is done all the same, and what the log says. */

@@ -21,8 +21,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 test("rule_6_8 the object answers as the Worker would: first answer, replay, mismatch, bodies of every kind", async () => {

@@ -24,8 +24,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 /** More than the gateway ever tries: the call fails for good, until `mend`. */

@@ -36,8 +36,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 /** A request but for its path and key. */

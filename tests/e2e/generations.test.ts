@@ -19,7 +19,7 @@ before(async () => {
   origin = await startOrigin();
 });
 
-after(() => origin.close());
+after(() => origin?.close());
 
 /** A policy whose `[ledger]` says so. Without the host in the scope: every start of a gateway has another port. */
 const ledger = (lines: string): string =>

@@ -19,7 +19,7 @@ before(async () => {
 });
 
 after(async () => {
-  await origin.close();
+  await origin?.close();
 });
 
 /** Runs `body` with a gateway of its own. */

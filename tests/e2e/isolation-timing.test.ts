@@ -34,8 +34,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 /** What A's keys have come to: how A's requests end at the origin, and what is changed in their rows afterwards. */

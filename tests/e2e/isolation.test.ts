@@ -40,8 +40,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 const bearer = (token: string): string => `Authorization: Bearer ${token}`;

@@ -37,8 +37,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 /** A POST whose header lines are exactly these, and nothing else. */

@@ -35,8 +35,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 test("edge_082 edge_214 rule_5_17 where the contract runs again, exactly one of 20 requests after the lease executes, and the first is fenced", async () => {

@@ -24,8 +24,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 /** Sends a guarded request whose line is told by its route, and gives all lines of guarded requests up to it. */

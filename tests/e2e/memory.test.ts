@@ -23,8 +23,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 /** The lines of the key that this place was sent, `n` of them. */

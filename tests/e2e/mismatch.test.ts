@@ -28,8 +28,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 test("edge_068 rule_4_21 a mismatch names the members that differ, and the first answer stays", async () => {

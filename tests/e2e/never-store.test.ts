@@ -51,8 +51,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 /** Answers with this, and with which execution it is in a header. */

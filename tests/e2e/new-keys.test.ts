@@ -23,8 +23,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 test("edge_092 edge_130 edge_242 rule_5_25 a caller's new key too many is refused and leaves nothing; what is not new is answered as ever", async () => {

@@ -22,8 +22,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 test("rule_6_3 the key goes to the origin as it came, derived from the claim, or not at all", async () => {

@@ -27,9 +27,9 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await withoutKv.close();
-  await origin.close();
+  await gateway?.close();
+  await withoutKv?.close();
+  await origin?.close();
 });
 
 const body = (seed: number, length = LARGE): Buffer => Buffer.alloc(length, `${seed} is the first of a body that has no end, but for its last: `);

@@ -30,8 +30,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 const DAY_MS = 24 * 60 * 60 * 1000;

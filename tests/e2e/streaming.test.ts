@@ -36,8 +36,8 @@ before(async () => {
 });
 
 after(async () => {
-  await gateway.close();
-  await origin.close();
+  await gateway?.close();
+  await origin?.close();
 });
 
 const EVENTS = ["data: one\n\n", "data: two\n\n", "data: three\n\n"] as const;
