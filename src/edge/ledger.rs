@@ -12,7 +12,7 @@ use super::clock;
 use super::settings::settings;
 use super::waiting::Waiters;
 use crate::protocol::claim::{
-    self, AttemptId, Begin, Begun, Claim, ClaimId, Ending, Settle, Settled, Write,
+    self, AttemptId, Begin, Begun, Claim, ClaimId, Settle, Settled, Write,
 };
 use crate::protocol::fingerprint::{Fingerprint, Print};
 use crate::protocol::new_keys::NewKeys;
@@ -278,9 +278,7 @@ impl Shard {
 
     fn settle(&self, event: Settle, now: Time) -> Result<Settled> {
         // Most attempts settle in time, once: one statement does it, or shows that there is a row to look at.
-        if let Ending::Store { .. } = &event.ending
-            && self.rows.complete_if_running(&event, now)?
-        {
+        if self.rows.complete_in_time(&event, now)? {
             self.waiters.wake(event.claim);
             return Ok(Settled::Recorded);
         }

@@ -331,6 +331,21 @@ test("fault_l12 edge_133 rule_8_1 a row that is damaged, or that a newer version
   }
 });
 
+test("fault_l12 rule_8_1 rule_5_10 a row that a newer version has written meanwhile is not settled over", async () => {
+  const place = origin.place(async (request, response) => {
+    const attempt = request.header("idempotency-attempt") ?? "";
+    await gateway.shardSql(0, "UPDATE claims SET state = 4 WHERE lower(hex(attempt)) = ?", attempt);
+    response.writeHead(201).end("done");
+  });
+  const key = gateway.key();
+  assertRefusal(await gateway.post(place.path, key), 503, "outcome-unrecorded");
+  const attempt = place.only.header("idempotency-attempt") ?? "";
+  const rows = await gateway.shardSql(0, "SELECT state, record FROM claims WHERE lower(hex(attempt)) = ?", attempt);
+  assert.deepEqual(rows, [{ state: 4, record: null }]);
+  assertRefusal(await gateway.post(place.path, key), 409, "record-unreadable");
+  assert.equal(place.count, 1);
+});
+
 test("fault_l2 rule_5_14 an alarm that a shard could not set is set by its next call", async () => {
   const usual = gateway;
   gateway = await startGateway({ faults: true, policy: `${policy(origin.url, "POST /v1/*")}\n[ledger]\nshards = 1\n` });

@@ -25,7 +25,7 @@ thread_local! {
     );
     static COMPLETE: JsString = JsString::from(
         "UPDATE claims SET state = 2, record = ?, expires_at = ?, fingerprint = ?
-         WHERE id = ? AND attempt = ? AND state <> 2 AND expires_at > ?",
+         WHERE id = ? AND attempt = ? AND state IN (1, 3) AND record IS NULL AND expires_at > ?",
     );
     static MARK_UNKNOWN: JsString = JsString::from(
         "UPDATE claims SET state = 3, fingerprint = coalesce(?, fingerprint)
@@ -59,8 +59,9 @@ impl Rows {
         INSERT.with(|statement| self.put(statement, id, claim))
     }
 
-    /// Whether the row of a running attempt is done now, in time: just where `claim::settle` says so of what it stores.
-    pub fn complete_if_running(&self, event: &Settle, now: Time) -> Result<bool> {
+    /// Whether the row of an attempt that stores its answer is done now, and was not before: just where `claim::settle` would say so of
+    /// the row as it can be read. A row that cannot be read is nobody's.
+    pub fn complete_in_time(&self, event: &Settle, now: Time) -> Result<bool> {
         let Ending::Store {
             record,
             expires_at,
