@@ -32,11 +32,15 @@ function pairs(parts) {
 /** The answer of `origin` to `request`, or of `failed` if there is none. From `start` to `end` of its URL there are path and query. */
 export function pass(request, url, start, end, origin, loop, failed) {
   // A request may stand in the place of its own `RequestInit`: method, headers and body are taken over as they are.
-  const outbound = new Request(origin + url.slice(start, end), request);
+  return forward(new Request(origin + url.slice(start, end), request), loop).catch((error) => failed(request, error));
+}
+
+/** The answer to `outbound`, which is nobody else's. */
+export function forward(outbound, loop) {
   // An expectation is met by the hop that reads it; the runtime takes an origin's `100 Continue` for its answer.
   outbound.headers.delete("expect");
   outbound.headers.append("cdn-loop", loop);
-  return fetch(outbound).catch((error) => failed(request, error));
+  return fetch(outbound);
 }
 
 /** Following a redirect would send the operation a second time, to somebody else. */

@@ -26,6 +26,9 @@ extern "C" {
     ) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(catch)]
+    pub fn forward(outbound: &Request, token: &str) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(catch)]
     pub fn send(
         url: &str,
         method: &str,
@@ -51,10 +54,6 @@ pub type Failed = dyn Fn(Request, JsValue) -> Result<Response, JsValue>;
 
 #[wasm_bindgen]
 extern "C" {
-    /// The runtime's `fetch`.
-    #[wasm_bindgen(catch)]
-    pub fn fetch(request: &Request) -> Result<Promise, JsValue>;
-
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
     pub fn get_random_values(bytes: &mut [u8]);
 

@@ -126,14 +126,8 @@ pub async fn through(
         None => Request::new_with_str_and_init(&url, raw.unchecked_ref())?,
         Some(body) => with_body(&url, raw, &body)?,
     };
-    if request.headers.has("expect") {
-        // An expectation is met by the hop that reads it; the runtime takes an origin's `100 Continue` for its answer.
-        outbound.headers().delete("expect")?;
-    }
-    outbound.headers().append(CDN_LOOP, &loop_token(settings))?;
-    let response: Response = JsFuture::from(js::fetch(&outbound)?)
-        .await?
-        .unchecked_into();
+    let answer = js::forward(&outbound, &loop_token(settings))?;
+    let response: Response = JsFuture::from(answer).await?.unchecked_into();
     match preflight_contract(settings, request) {
         Some(contract) => allow_key(response, contract),
         None => Ok(response),
