@@ -24,7 +24,6 @@ use crate::protocol::claim::{AttemptId, Begin};
 use crate::protocol::contract::LedgerDown;
 use crate::protocol::decision::Guarded;
 use crate::protocol::exchange::Exchange;
-use crate::protocol::fingerprint::exact::Exact;
 use crate::protocol::fingerprint::{Contents, Fingerprint};
 use crate::protocol::handover::Handover;
 use crate::protocol::policy::{Dispatch, KvMode};
@@ -272,8 +271,7 @@ impl Work {
     fn remember(&self, attempt: AttemptId, refusal: Option<Refusal>) {
         if let (Incoming::Whole(body), Some(_)) = (&self.body, self.fingerprint) {
             recent::with(self.settings, |it| {
-                let exact = Exact::of(self.asked.head, &self.request, body);
-                it.told(&self.asked, attempt, exact, refusal);
+                it.told(&self.asked, attempt, &self.request, body, refusal);
             });
         }
     }

@@ -110,16 +110,18 @@ impl Recent {
         &mut self,
         event: &Begin,
         attempt: AttemptId,
-        exact: Exact,
+        request: &Inbound,
+        body: &Body,
         refusal: Option<Refusal>,
     ) {
         let most = self.most / 8;
-        let Some(seen) = self.claims.get_mut(&event.claim) else {
+        let same = |seen: &&mut Seen| seen.claim.attempt == attempt;
+        let Some(seen) = self.claims.get_mut(&event.claim).filter(same) else {
             return;
         };
-        if seen.claim.attempt != attempt || exact.bytes() > most {
+        let Some(exact) = Exact::within(most, event.head, request, body) else {
             return;
-        }
+        };
         self.bytes -= seen.bytes();
         match refusal {
             None => seen.same = Some(exact),

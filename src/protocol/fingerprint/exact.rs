@@ -13,13 +13,18 @@ pub struct Exact {
 }
 
 impl Exact {
-    /// Of a request whose `body` is whole.
-    pub fn of(head: HeadFingerprint, request: &Inbound, body: &Body) -> Self {
-        Self {
+    /// Of a request whose `body` is whole; `None` where that is longer than `most` bytes.
+    pub fn within(
+        most: usize,
+        head: HeadFingerprint,
+        request: &Inbound,
+        body: &Body,
+    ) -> Option<Self> {
+        (length(body) <= most).then(|| Self {
             head,
             said: said(request).collect(),
             body: body.clone(),
-        }
+        })
     }
 
     /// Whether it is that request.
@@ -29,11 +34,14 @@ impl Exact {
 
     /// About how many bytes it takes.
     pub fn bytes(&self) -> usize {
-        let body = match &self.body {
-            Body::Absent => 0,
-            Body::Bytes(bytes) => bytes.len(),
-        };
-        self.said.len() + body
+        self.said.len() + length(&self.body)
+    }
+}
+
+fn length(body: &Body) -> usize {
+    match body {
+        Body::Absent => 0,
+        Body::Bytes(bytes) => bytes.len(),
     }
 }
 
