@@ -21,26 +21,18 @@ pub fn inbound(request: &Request) -> Option<Inbound> {
     )
 }
 
-/// All lines. The runtime joins lines of one name with a comma, but for `Set-Cookie`.
+/// All lines. The runtime joins lines of one name with a comma, but for `Set-Cookie`, and has names in lower case.
 pub fn headers(headers: &web_sys::Headers) -> Headers {
-    let text = js::lines(headers);
-    let mut parts = text.split('\n');
-    let line = || Some((parts.next()?.to_owned(), parts.next()?.to_owned()));
-    std::iter::from_fn(line).collect()
+    Headers::from_text(js::lines(headers))
 }
 
 /// The other way, as glue.js takes them.
 ///
 /// # Errors
 /// A line that would end before its end.
-pub fn lines(headers: &Headers) -> Result<String, JsValue> {
-    if !headers.can_be_sent() {
-        return Err("a header that no message can carry".into());
-    }
-    let parts = headers
-        .iter()
-        .flat_map(|(name, value)| [name, "\n", value, "\n"]);
-    Ok(parts.collect())
+pub fn lines(headers: &Headers) -> Result<&str, JsValue> {
+    let text = headers.as_text();
+    text.ok_or_else(|| "a header that no message can carry".into())
 }
 
 /// The body of an answer.
@@ -74,7 +66,7 @@ pub fn response(head: &Head, payload: &Payload) -> Result<Response, JsValue> {
         Payload::Stream(stream) if may_have_body(head.status) => stream,
         _ => &JsValue::NULL,
     };
-    js::response(head.status, &lines(&head.headers)?, body)
+    js::response(head.status, lines(&head.headers)?, body)
 }
 
 /// The answer to a refused request.

@@ -183,18 +183,17 @@ fn send(
     // The runtime writes the length of the body that it is given, and `Host` from the URL.
     headers.retain(|name, _| !matches!(name, "content-length" | "host" | "expect"));
     headers.push("idempotency-attempt", attempt.id.to_hex());
-    headers.push(pass::CDN_LOOP, pass::loop_token(settings));
+    headers.push(pass::CDN_LOOP, &settings.loop_token);
     let body = match body {
         Incoming::Whole(Body::Absent) => JsValue::UNDEFINED,
         Incoming::Whole(Body::Bytes(bytes)) => Uint8Array::from(bytes.as_slice()).into(),
         Incoming::Upload(upload) => upload.forward()?.into(),
     };
     let url = pass::origin_url(settings, request);
-    let headers = convert::lines(&headers)?;
     js::send(
         &url,
         &request.method,
-        &headers,
+        convert::lines(&headers)?,
         &body,
         Some(&abort.signal()),
     )

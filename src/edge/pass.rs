@@ -1,6 +1,6 @@
 //! Everything that no route guards: streamed through, both ways, as it is (rule 1.6).
 
-use super::settings::Settings;
+use super::settings::{CDN_ID, Settings};
 use super::{clock, convert, health, js};
 use crate::protocol::contract::{Contract, Signals};
 use crate::protocol::exchange::Exchange;
@@ -16,16 +16,14 @@ use web_sys::{Request, RequestInit, RequestRedirect, Response};
 /// The header by which a gateway recognises its own requests (RFC 8586).
 pub const CDN_LOOP: &str = "cdn-loop";
 
-const CDN_ID: &str = "reprise";
-
-/// What this gateway adds to [`CDN_LOOP`]: another policy is another gateway.
-pub fn loop_token(settings: &Settings) -> String {
-    format!("{CDN_ID};id={}", settings.hash)
-}
-
 /// Whether `request` has been here before (rule 6.5).
 pub fn is_loop(settings: &Settings, request: &Inbound) -> bool {
-    let id = format!("id={}", settings.hash);
+    let is_own = |field: &str| {
+        let id = field
+            .split_once('=')
+            .filter(|(name, _)| name.eq_ignore_ascii_case("id"));
+        id.is_some_and(|(_, id)| id.eq_ignore_ascii_case(&settings.hash))
+    };
     request
         .headers
         .lines(CDN_LOOP)
@@ -35,7 +33,7 @@ pub fn is_loop(settings: &Settings, request: &Inbound) -> bool {
             fields
                 .next()
                 .is_some_and(|name| name.eq_ignore_ascii_case(CDN_ID))
-                && fields.any(|field| field.eq_ignore_ascii_case(&id))
+                && fields.any(is_own)
         })
 }
 
@@ -60,7 +58,7 @@ impl Fixed {
         };
         Self {
             origin: settings.policy.origin.url.as_str().into(),
-            token: loop_token(settings).into(),
+            token: settings.loop_token.as_str().into(),
             failed: Closure::new(failed),
         }
     }
@@ -126,7 +124,7 @@ pub async fn through(
         None => Request::new_with_str_and_init(&url, raw.unchecked_ref())?,
         Some(body) => with_body(&url, raw, &body)?,
     };
-    let answer = js::forward(&outbound, &loop_token(settings))?;
+    let answer = js::forward(&outbound, &settings.loop_token)?;
     let response: Response = JsFuture::from(answer).await?.unchecked_into();
     match preflight_contract(settings, request) {
         Some(contract) => allow_key(response, contract),

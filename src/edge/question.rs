@@ -48,10 +48,10 @@ pub async fn ask(
             && name != key.header
             && !key.aliases.iter().any(|alias| alias == name)
     });
-    headers.push(pass::CDN_LOOP, pass::loop_token(settings));
+    headers.push(pass::CDN_LOOP, &settings.loop_token);
     let signal = AbortSignal::timeout_with_u32(DEADLINE_MS);
     let url = format!("{}{target}", settings.policy.origin.url);
     let headers = convert::lines(&headers)?;
-    let asked = js::send(&url, method, &headers, &JsValue::UNDEFINED, Some(&signal))?;
+    let asked = js::send(&url, method, headers, &JsValue::UNDEFINED, Some(&signal))?;
     Ok(JsFuture::from(asked).await?.unchecked_into())
 }

@@ -7,6 +7,9 @@ use crate::protocol::policy::{Dispatch, Policy, Route};
 use std::sync::OnceLock;
 use worker::Env;
 
+/// By what gateways of this kind know each other in `CDN-Loop` (RFC 8586).
+pub const CDN_ID: &str = "reprise";
+
 /// The policy, and where it came from.
 pub struct Settings {
     /// The policy.
@@ -15,6 +18,8 @@ pub struct Settings {
     pub source: &'static str,
     /// The first 16 hex digits of the SHA-256 of everything that decides: two gateways with one hash behave alike.
     pub hash: String,
+    /// What this gateway adds to `CDN-Loop` (rule 6.5): another policy is another gateway.
+    pub loop_token: String,
 }
 
 /// Why there is no policy: the problem with its place (rule 10.1).
@@ -58,10 +63,11 @@ fn read(env: &Env) -> Result<Settings, Invalid> {
     for (name, contract) in compiled::CONTRACTS {
         hasher.part(name, Some(contract.as_bytes()));
     }
-    let hash = hasher.finish();
+    let hash: String = hex(&hasher.finish()).chars().take(16).collect();
     Ok(Settings {
+        loop_token: format!("{CDN_ID};id={hash}"),
         policy,
         source,
-        hash: hex(&hash).chars().take(16).collect(),
+        hash,
     })
 }

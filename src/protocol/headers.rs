@@ -2,11 +2,27 @@
 
 use super::contract::HOP_BY_HOP;
 use super::order;
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
 
 /// Header lines in their order. A name may stand on several lines (rule 8.8).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Headers(Vec<(String, String)>);
+///
+/// They lie in one text, each line as its name and its value with a line feed behind either: as they cross between JavaScript and
+/// Wasm (`src/edge/glue.js`), and in two allocations, however many lines there are.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers {
+    text: String,
+    lines: Vec<Line>,
+}
+
+/// Where a line stands in the text: its name from `start` to `middle`, its value behind that to `end`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Line {
+    start: usize,
+    middle: usize,
+    end: usize,
+}
 
 impl Headers {
     /// No headers.
@@ -14,13 +30,53 @@ impl Headers {
         Self::default()
     }
 
+    /// The lines of a text in which each is its name, in lower case, and its value, with a line feed behind either. What ends without
+    /// one is no line.
+    pub fn from_text(mut text: String) -> Self {
+        let mut lines = Vec::new();
+        let mut start = 0;
+        let mut ends = memchr::memchr_iter(b'\n', text.as_bytes());
+        while let (Some(middle), Some(end)) = (ends.next(), ends.next()) {
+            lines.push(Line { start, middle, end });
+            start = end + 1;
+        }
+        text.truncate(start);
+        Self { text, lines }
+    }
+
+    /// The same text; `None` where no message can carry what stands in it: names are tokens (RFC 9110 §5.6.2), and no value ends its
+    /// line (§5.5).
+    pub fn as_text(&self) -> Option<&str> {
+        self.can_be_sent().then_some(&self.text)
+    }
+
+    /// Whether an answer can carry them.
+    pub fn can_be_sent(&self) -> bool {
+        self.iter()
+            .all(|(name, value)| is_token(name) && !ends_line(value))
+    }
+
     /// Adds a line; the name is put into lower case.
-    pub fn push(&mut self, name: &str, value: impl Into<String>) {
-        self.0.push((name.to_ascii_lowercase(), value.into()));
+    pub fn push(&mut self, name: &str, value: impl AsRef<str>) {
+        let start = self.text.len();
+        self.add(name, value.as_ref());
+        if let Some(name) = self.text.get_mut(start..start + name.len()) {
+            name.make_ascii_lowercase();
+        }
+    }
+
+    fn add(&mut self, name: &str, value: &str) {
+        let start = self.text.len();
+        for part in [name, "\n", value, "\n"] {
+            self.text.push_str(part);
+        }
+        let middle = start + name.len();
+        let end = middle + 1 + value.len();
+        self.lines.push(Line { start, middle, end });
     }
 
     /// Puts one line in the place of all lines of that name.
-    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+    pub fn set(&mut self, name: &str, value: impl AsRef<str>) {
         self.retain(|n, _| !n.eq_ignore_ascii_case(name));
         self.push(name, value);
     }
@@ -44,29 +100,47 @@ impl Headers {
 
     /// Keeps the lines for which `keep(name, value)` holds.
     pub fn retain(&mut self, keep: impl Fn(&str, &str) -> bool) {
-        self.0.retain(|(name, value)| keep(name, value));
+        if !self.iter().all(|(name, value)| keep(name, value)) {
+            *self = self.filtered(keep);
+        }
     }
 
     /// Splits into the lines for which `first(name)` holds, and the others.
     pub fn partition(self, first: impl Fn(&str) -> bool) -> (Self, Self) {
-        let (a, b) = self.0.into_iter().partition(|(name, _)| first(name));
-        (Self(a), Self(b))
+        if !self.iter().any(|(name, _)| first(name)) {
+            return (Self::new(), self);
+        }
+        let others = self.filtered(|name, _| !first(name));
+        (self.filtered(|name, _| first(name)), others)
+    }
+
+    fn filtered(&self, keep: impl Fn(&str, &str) -> bool) -> Self {
+        let mut kept = Self {
+            text: String::with_capacity(self.text.len()),
+            lines: Vec::with_capacity(self.lines.len()),
+        };
+        for (name, value) in self.iter().filter(|(name, value)| keep(name, value)) {
+            kept.add(name, value);
+        }
+        kept
     }
 
     /// Adds the lines of `other` after these.
-    pub fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
+    pub fn extend(&mut self, other: &Self) {
+        for (name, value) in other.iter() {
+            self.add(name, value);
+        }
     }
 
     /// The lines.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
-    }
-
-    /// Whether an answer can carry them: names are tokens (RFC 9110 §5.6.2), and no value ends its line (§5.5).
-    pub fn can_be_sent(&self) -> bool {
-        self.iter()
-            .all(|(name, value)| is_token(name) && !value.contains(ENDS_LINE))
+        let part = |from: usize, to: usize| self.text.get(from..to).unwrap_or_default();
+        self.lines.iter().map(move |line| {
+            (
+                part(line.start, line.middle),
+                part(line.middle + 1, line.end),
+            )
+        })
     }
 
     /// Removes the headers that belong to one connection (RFC 9110 §7.6.1): the well-known ones and those that `Connection`
@@ -83,8 +157,10 @@ impl Headers {
     }
 }
 
-/// What no value may hold (RFC 9110 §5.5).
-pub const ENDS_LINE: [char; 3] = ['\r', '\n', '\0'];
+/// Whether `value` holds what no value may (RFC 9110 §5.5).
+pub fn ends_line(value: &str) -> bool {
+    value.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
+}
 
 /// RFC 9110 §5.6.2.
 pub fn is_token(text: &str) -> bool {
@@ -92,12 +168,107 @@ pub fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(token)
 }
 
-impl FromIterator<(String, String)> for Headers {
-    fn from_iter<T: IntoIterator<Item = (String, String)>>(lines: T) -> Self {
+impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Headers {
+    fn from_iter<T: IntoIterator<Item = (N, V)>>(lines: T) -> Self {
         let mut headers = Self::new();
         for (name, value) in lines {
-            headers.push(&name, value);
+            headers.push(name.as_ref(), value);
         }
         headers
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+// A list of pairs of strings: so it stands in records.
+
+impl Serialize for Headers {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Pairs)
+    }
+}
+
+struct Pairs;
+
+impl<'de> Visitor<'de> for Pairs {
+    type Value = Headers;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("pairs of a name and a value")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Headers, A::Error> {
+        let mut headers = Headers::new();
+        while let Some((name, value)) = seq.next_element::<(&str, &str)>()? {
+            headers.add(name, value);
+        }
+        Ok(headers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINES: [(&str, &str); 4] = [
+        ("a", "1"),
+        ("set-cookie", "x=1"),
+        ("b", ""),
+        ("set-cookie", "y=2"),
+    ];
+
+    #[test]
+    fn rule_8_8_lines_stay_as_they_are_and_in_their_order() {
+        let mut headers: Headers = LINES.into_iter().collect();
+        assert_eq!(headers.iter().collect::<Vec<_>>(), LINES);
+        let text = headers.as_text().unwrap();
+        assert_eq!(text, "a\n1\nset-cookie\nx=1\nb\n\nset-cookie\ny=2\n");
+        assert_eq!(Headers::from_text(text.to_owned()), headers);
+        let (cookies, others) = headers.clone().partition(|name| name == "set-cookie");
+        assert_eq!(
+            cookies.lines("set-cookie").collect::<Vec<_>>(),
+            ["x=1", "y=2"]
+        );
+        assert_eq!(others.as_text(), Some("a\n1\nb\n\n"));
+        headers.set("B", "2");
+        headers.retain(|name, value| (name, value) != ("set-cookie", "x=1"));
+        assert_eq!(headers.as_text(), Some("a\n1\nset-cookie\ny=2\nb\n2\n"));
+    }
+
+    #[test]
+    fn rule_8_1_they_are_stored_as_pairs_of_strings() {
+        let headers: Headers = LINES.into_iter().collect();
+        let pairs: Vec<(String, String)> = LINES.map(|(n, v)| (n.into(), v.into())).into();
+        let stored = postcard::to_stdvec(&pairs).unwrap();
+        assert_eq!(postcard::to_stdvec(&headers).unwrap(), stored);
+        assert_eq!(postcard::from_bytes::<Headers>(&stored).unwrap(), headers);
+    }
+
+    #[test]
+    fn what_no_message_can_carry_is_no_text() {
+        for (name, value) in [
+            ("", "1"),
+            ("a b", "1"),
+            ("a", "1\n2"),
+            ("a", "1\r"),
+            ("a", "\0"),
+            ("a\n", ""),
+        ] {
+            assert_eq!(
+                Headers::from_iter([(name, value)]).as_text(),
+                None,
+                "{name:?}: {value:?}"
+            );
+        }
     }
 }

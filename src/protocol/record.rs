@@ -3,7 +3,7 @@
 use super::claim::{AttemptId, ClaimId};
 use super::contract::{Contract, LeaseOver, RESERVED, ReplayRules};
 use super::fingerprint::Fingerprint;
-use super::headers::{ENDS_LINE, Headers};
+use super::headers::{Headers, ends_line};
 use super::time::Time;
 use super::wire::Unreadable;
 use serde::{Deserialize, Serialize};
@@ -106,10 +106,7 @@ impl Record {
         let origin = [&self.origin.date, &self.origin.request_id];
         (200..=599).contains(&self.status)
             && self.headers.can_be_sent()
-            && !origin
-                .into_iter()
-                .flatten()
-                .any(|value| value.contains(ENDS_LINE))
+            && !origin.into_iter().flatten().any(|value| ends_line(value))
     }
 }
 
@@ -171,7 +168,7 @@ impl Sorted {
     #[must_use]
     pub fn withheld(self) -> Self {
         let mut first_only = self.recorded;
-        first_only.extend(self.first_only);
+        first_only.extend(&self.first_only);
         Self {
             recorded: Headers::new(),
             first_only,

@@ -31,7 +31,7 @@ pub fn first(
     exchange: &Exchange,
 ) -> Head {
     let mut headers = record.headers.clone();
-    headers.extend(first_only);
+    headers.extend(&first_only);
     if let Some(value) = &contract.replay.marker.first {
         headers.set(&contract.replay.marker.header, value);
     }
@@ -111,7 +111,7 @@ fn unkept(
     exchange: &Exchange,
 ) -> Head {
     let mut headers = sorted.recorded;
-    headers.extend(sorted.first_only);
+    headers.extend(&sorted.first_only);
     finish(&mut headers, signal, None, contract, exchange);
     Head { status, headers }
 }
