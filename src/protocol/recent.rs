@@ -173,17 +173,17 @@ impl Recent {
         now: Time,
         there: Time,
     ) {
-        self.forget(claim);
-        if let Ending::Store {
+        let Ending::Store {
             record,
             expires_at,
             fingerprint,
         } = ending
-        {
-            let mut row = done(attempt, fingerprint, record, expires_at);
-            row.sketch = sketch.unwrap_or_default().to_vec();
-            self.keep(claim, row, sketch.is_some(), now, there);
-        }
+        else {
+            return self.forget(claim);
+        };
+        let mut row = done(attempt, fingerprint, record, expires_at);
+        row.sketch = sketch.unwrap_or_default().to_vec();
+        self.keep(claim, row, sketch.is_some(), now, there);
     }
 
     /// Nothing is known of this claim any more.
@@ -215,11 +215,11 @@ impl Recent {
             same: None,
             other: None,
         };
+        self.forget(id);
         // One large answer shall not put all others out.
         if seen.bytes() > self.most / 8 {
             return;
         }
-        self.forget(id);
         self.bytes += seen.bytes();
         self.claims.insert(id, seen);
         self.order.push_back(id);

@@ -45,7 +45,7 @@ pub enum Answer {
 /// # Errors
 /// Never for the messages of this module; the type says so because the encoder does.
 pub fn encode(message: &impl Serialize) -> Result<Vec<u8>, Unreadable> {
-    postcard::to_extend(message, vec![VERSION]).map_err(|_| Unreadable)
+    postcard::to_stdvec(&(VERSION, message)).map_err(|_| Unreadable)
 }
 
 /// The message that `bytes` hold.

@@ -60,6 +60,7 @@ impl Writer {
             Value::Null => self.scalar(b"null"),
             Value::Bool(true) => self.scalar(b"true"),
             Value::Bool(false) => self.scalar(b"false"),
+            Value::Number((spelling, _)) if is_short(spelling) => self.scalar(spelling.as_bytes()),
             Value::Number((spelling, _)) => self.scalar(number(spelling)?.as_bytes()),
             Value::String(text) => {
                 string(text, &mut self.out);
@@ -68,7 +69,8 @@ impl Writer {
         };
         if leaf && self.leaves.open() {
             let written = self.out.get(start..).unwrap_or_default();
-            self.leaves.add(&self.place, written);
+            // Two values at one place are one member twice, which ends it.
+            self.leaves.add_other(&self.place, written);
         }
         Some(())
     }
@@ -175,6 +177,18 @@ fn string(text: &str, out: &mut Vec<u8>) {
     }
     out.extend(rest);
     out.push(b'"');
+}
+
+/// Whether this is a whole number, as ECMAScript would write it, of so few digits that its double is exact. Most numbers are.
+fn is_short(spelling: &str) -> bool {
+    let digits = spelling.strip_prefix('-').unwrap_or(spelling).as_bytes();
+    let plain = |digits: &[u8]| digits.len() <= 15 && digits.iter().all(u8::is_ascii_digit);
+    match digits {
+        [] => false,
+        // `-0` is written `0`.
+        [b'0', rest @ ..] => rest.is_empty() && !spelling.starts_with('-'),
+        digits => plain(digits),
+    }
 }
 
 /// RFC 8785 §3.2.2.3: as ECMAScript writes the double. `None` if the double is not exactly the number that was spelled:

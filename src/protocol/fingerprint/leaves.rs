@@ -38,21 +38,34 @@ impl Leaves {
 
     /// Adds a leaf. Two leaves of one name are one leaf with the contents of both, in their order.
     pub fn add(&mut self, name: &str, content: &[u8]) {
+        match self.found.iter_mut().find(|leaf| leaf.name == name) {
+            Some(leaf) => {
+                leaf.content.extend(content);
+                self.count(content);
+            }
+            None => self.add_other(name, content),
+        }
+    }
+
+    /// Adds a leaf whose name no other one has.
+    pub fn add_other(&mut self, name: &str, content: &[u8]) {
         if self.gave_up {
             return;
         }
-        self.content += content.len();
-        let known = self.found.iter().position(|leaf| leaf.name == name);
-        let full = known.is_none() && self.found.len() == MAX_LEAVES;
-        if full || name.len() > MAX_NAME || self.content > MAX_CONTENT {
+        if self.found.len() == MAX_LEAVES || name.len() > MAX_NAME {
             return self.give_up();
         }
-        match known.and_then(|at| self.found.get_mut(at)) {
-            Some(leaf) => leaf.content.extend(content),
-            None => self.found.push(Leaf {
-                name: name.to_owned(),
-                content: content.to_vec(),
-            }),
+        self.found.push(Leaf {
+            name: name.to_owned(),
+            content: content.to_vec(),
+        });
+        self.count(content);
+    }
+
+    fn count(&mut self, content: &[u8]) {
+        self.content += content.len();
+        if self.content > MAX_CONTENT {
+            self.give_up();
         }
     }
 

@@ -89,7 +89,7 @@ pub fn sketch(
     request: &Inbound,
     contents: &Contents,
 ) -> Vec<u8> {
-    let salted = Salted::new(salt);
+    let mut salted = Salted::new(salt);
     let parts = compared(rules);
     let parts = parts
         .iter()
@@ -117,7 +117,7 @@ pub fn differences(
     request: &Inbound,
     contents: &Contents,
 ) -> Vec<Difference> {
-    let salted = Salted::new(salt);
+    let mut salted = Salted::new(salt);
     let Some(stored) = salted.open(stored) else {
         return Vec::new();
     };
@@ -131,7 +131,7 @@ pub fn differences(
                 Some(difference) => found.push(difference),
                 None => {
                     let room = MAX_DIFFERENCES.saturating_sub(found.len());
-                    found.extend(in_body(&salted, stored.leaves.as_ref(), contents, room));
+                    found.extend(in_body(&mut salted, stored.leaves.as_ref(), contents, room));
                 }
             }
         }
@@ -165,7 +165,7 @@ fn leaves_of(contents: &Contents) -> Option<(Reading, &[Leaf])> {
 
 /// What differs inside two bodies that are not the same: at most `room` differences, and at least one.
 fn in_body(
-    salted: &Salted,
+    salted: &mut Salted,
     stored: Option<&(Reading, Vec<Entry>)>,
     contents: &Contents,
     room: usize,
@@ -201,7 +201,7 @@ fn in_body(
 }
 
 /// How many of the `stored` leaves are no longer there.
-fn missing(salted: &Salted, stored: &[Entry], reading: Reading, leaves: &[Leaf]) -> usize {
+fn missing(salted: &mut Salted, stored: &[Entry], reading: Reading, leaves: &[Leaf]) -> usize {
     let mut names: Vec<Short> = Vec::new();
     for leaf in leaves {
         names.push(salted.name(&leaf.name));
@@ -226,14 +226,13 @@ impl Salted {
         Self(Parts::keyed(salt))
     }
 
-    fn short(&self, add: impl FnOnce(&mut Parts<Keyed>)) -> Short {
-        let mut hasher = self.0.clone();
-        add(&mut hasher);
-        let [a, b, c, d, ..] = hasher.hash();
+    fn short(&mut self, add: impl FnOnce(&mut Parts<Keyed>)) -> Short {
+        add(&mut self.0);
+        let [a, b, c, d, ..] = self.0.hash();
         [a, b, c, d]
     }
 
-    fn part(&self, part: &FingerprintPart, request: &Inbound, contents: &Contents) -> Entry {
+    fn part(&mut self, part: &FingerprintPart, request: &Inbound, contents: &Contents) -> Entry {
         let (number, header) = rank(part);
         Entry {
             name: self.short(|hasher| {
@@ -244,7 +243,7 @@ impl Salted {
         }
     }
 
-    fn leaves(&self, leaves: &[Leaf]) -> Vec<Entry> {
+    fn leaves(&mut self, leaves: &[Leaf]) -> Vec<Entry> {
         let entry = |leaf: &Leaf| Entry {
             name: self.name(&leaf.name),
             // With the name: that two leaves have one value is nobody's business.
@@ -256,14 +255,14 @@ impl Salted {
         leaves.iter().map(entry).collect()
     }
 
-    fn name(&self, leaf: &str) -> Short {
+    fn name(&mut self, leaf: &str) -> Short {
         self.short(|hasher| {
             hasher.part("leaf", Some(leaf.as_bytes()));
         })
     }
 
     /// `None` never happens for a sketch; the type says so because the encoder does.
-    fn seal(&self, sketch: &Sketch) -> Option<Vec<u8>> {
+    fn seal(&mut self, sketch: &Sketch) -> Option<Vec<u8>> {
         let mut bytes = postcard::to_stdvec(&Stored::V1(sketch)).ok()?;
         let seal = self.short(|hasher| {
             hasher.part("sketch", Some(&bytes));
@@ -272,7 +271,7 @@ impl Salted {
         Some(bytes)
     }
 
-    fn open(&self, bytes: &[u8]) -> Option<Sketch> {
+    fn open(&mut self, bytes: &[u8]) -> Option<Sketch> {
         let (bytes, seal) = bytes.split_last_chunk::<KEPT>()?;
         let expected = self.short(|hasher| {
             hasher.part("sketch", Some(bytes));
