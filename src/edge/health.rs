@@ -1,11 +1,10 @@
 //! The gateway's own paths, under `/.reprise/`.
 
 use super::convert::{self, Payload};
-use super::js::{self, ObjectNamespace};
+use super::js::{self, KvNamespace, ObjectNamespace};
 use super::overflow::Overflow;
-use super::responses::Responses;
 use super::settings::{Invalid, Settings};
-use super::shard;
+use super::{responses, shard};
 use crate::protocol::headers::Headers;
 use crate::protocol::refusal::TYPE_PATH;
 use crate::protocol::replay::Head;
@@ -50,7 +49,7 @@ fn health(env: &Env, settings: Result<&Settings, &Invalid>) -> Result<Response, 
     };
     let bindings = json!({
         shard::BINDING: ledger,
-        super::responses::BINDING: Responses::of(env).is_some(),
+        responses::BINDING: js::binding::<KvNamespace>(env, responses::BINDING).is_some(),
         super::overflow::BINDING: Overflow::of(env).is_some(),
     });
     let version = env!("CARGO_PKG_VERSION");

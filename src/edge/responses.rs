@@ -1,12 +1,13 @@
 //! Stored responses in Workers KV. KV is never evidence that a key is new (rule 8.4): it only holds bodies, and copies.
 
 use super::body::Chunks;
-use super::clock;
+use super::clock::Timer;
 use super::js::{self, KvNamespace};
 use crate::protocol::claim::{AttemptId, ClaimId};
 use crate::protocol::record::{Place, Record};
 use crate::protocol::time::Time;
 use js_sys::{ArrayBuffer, Uint8Array};
+use std::rc::Rc;
 use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -30,12 +31,16 @@ const DEADLINE_MS: u64 = 8_000;
 const RECORD_BYTES: u32 = 2_250_000;
 
 /// The KV namespace, where one is bound.
-pub struct Responses(KvNamespace);
+pub struct Responses {
+    kv: KvNamespace,
+    timer: Rc<Timer>,
+}
 
 impl Responses {
     /// The namespace of `env`.
-    pub fn of(env: &Env) -> Option<Self> {
-        js::binding(env, BINDING).map(Self)
+    pub fn of(env: &Env, timer: Rc<Timer>) -> Option<Self> {
+        let kv = js::binding(env, BINDING)?;
+        Some(Self { kv, timer })
     }
 
     /// Stores `record`, with `body` behind it, under the name of its claim, or of its attempt alone; the returned array is the body in
@@ -56,7 +61,7 @@ impl Responses {
         let body = value.subarray(head.len() as u32, value.length());
         let name = name(record.claim, of_attempt.then_some(record.attempt));
         let ttl = (record.expires_at.since(now).div_ceil(1000)).max(MIN_TTL_S);
-        match in_time("put", self.put_raw(&name, &value, ttl)).await {
+        match self.in_time("put", self.put_raw(&name, &value, ttl)).await {
             Some(Ok(())) => return Ok(body),
             Some(Err(error)) => worker::console_error!("KV put failed: {error:?}"),
             None => {}
@@ -65,13 +70,13 @@ impl Responses {
     }
 
     async fn put_raw(&self, name: &str, value: &Uint8Array, ttl_s: u64) -> Result<(), JsValue> {
-        JsFuture::from(js::put(&self.0, name, value, ttl_s as f64)?).await?;
+        JsFuture::from(js::put(&self.kv, name, value, ttl_s as f64)?).await?;
         Ok(())
     }
 
     /// The body that `record` points to; `None` where KV does not have it, or has something else under its name.
     pub async fn body(&self, record: &Record) -> Option<Uint8Array> {
-        in_time("get", self.looked_for(record)).await?
+        self.in_time("get", self.looked_for(record)).await?
     }
 
     async fn looked_for(&self, record: &Record) -> Option<Uint8Array> {
@@ -102,7 +107,7 @@ impl Responses {
     /// The record that KV has for `claim`, with its body; `None` where it has none, or none that can be read. It may belong to
     /// an earlier life of the claim: attempt, fingerprint and expiry are the caller's to compare.
     pub async fn copy(&self, claim: ClaimId) -> Option<(Record, Uint8Array)> {
-        in_time("get", self.value(claim, None)).await?
+        self.in_time("get", self.value(claim, None)).await?
     }
 
     async fn value(
@@ -110,7 +115,7 @@ impl Responses {
         claim: ClaimId,
         attempt: Option<AttemptId>,
     ) -> Option<(Record, Uint8Array)> {
-        let promise = self.0.get(&name(claim, attempt), "arrayBuffer").ok()?;
+        let promise = self.kv.get(&name(claim, attempt), "arrayBuffer").ok()?;
         let value = JsFuture::from(promise)
             .await
             .inspect_err(|error| worker::console_error!("KV get failed: {error:?}"))
@@ -132,15 +137,15 @@ impl Responses {
         };
         (record.claim == claim).then_some((record, body))
     }
-}
 
-/// What `work` comes to, and in time.
-async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> Option<T> {
-    let done = clock::within(DEADLINE_MS, work).await;
-    if done.is_none() {
-        worker::console_error!("KV {what} failed: no answer in time");
+    /// What `work` comes to, and in time.
+    async fn in_time<T>(&self, what: &str, work: impl Future<Output = T>) -> Option<T> {
+        let done = self.timer.within(DEADLINE_MS, work).await;
+        if done.is_none() {
+            worker::console_error!("KV {what} failed: no answer in time");
+        }
+        done
     }
-    done
 }
 
 /// One name per claim, which can be looked up without the ledger: the value says which attempt it is, and the ledger says which one

@@ -10,7 +10,7 @@ mod uploading;
 
 use super::authority;
 use super::body::Incoming;
-use super::clock;
+use super::clock::{self, Timer};
 use super::convert::{self, Payload};
 use super::digest;
 use super::log::{Line, elapsed};
@@ -62,6 +62,8 @@ pub struct Work {
     granted_s: Option<u64>,
     /// Once it has been asked.
     own_shard: Option<Rc<Shard>>,
+    /// Of what the ledger and KV are asked.
+    timer: Rc<Timer>,
     /// When the ledger was asked, by the clock here, and what time it was there.
     asked_at: Time,
     ledger_at: Time,
@@ -117,6 +119,7 @@ impl Work {
             asked,
             granted_s,
             own_shard: None,
+            timer: Rc::default(),
             asked_at: clock::now(),
             ledger_at: clock::now(),
             vouched: false,
@@ -313,12 +316,16 @@ impl Work {
         }
     }
 
+    fn responses(&self) -> Option<Responses> {
+        Responses::of(&self.env, Rc::clone(&self.timer))
+    }
+
     async fn copy_of_answer(&mut self) -> Option<(Record, Uint8Array)> {
         if self.settings.policy.responses.kv == KvMode::Off {
             return None;
         }
         let started = clock::now();
-        let copy = match Responses::of(&self.env) {
+        let copy = match self.responses() {
             Some(kv) => kv.copy(self.guarded.claim).await,
             None => None,
         };
@@ -335,7 +342,7 @@ impl Work {
         let payload = match &record.body {
             record::Place::Inline(bytes) => Some(Payload::from(bytes.as_slice())),
             record::Place::Kv(_) => {
-                let kv = Responses::of(&self.env)?;
+                let kv = self.responses()?;
                 kv.body(record).await.map(Payload::Bytes)
             }
             record::Place::R2(_) => {

@@ -252,7 +252,10 @@ impl Work {
     }
 
     fn shard(&mut self, shards: Shards) -> Rc<Shard> {
-        let of = |shards| Rc::new(Shard::of(&self.env, shards, self.guarded.claim));
+        let of = |shards| {
+            let timer = Rc::clone(&self.timer);
+            Rc::new(Shard::of(&self.env, shards, self.guarded.claim, timer))
+        };
         if shards != self.settings.policy.ledger.own {
             return of(shards);
         }

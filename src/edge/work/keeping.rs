@@ -99,7 +99,7 @@ impl Work {
     fn kv(&self) -> Option<Responses> {
         match self.settings.policy.responses.kv {
             KvMode::Off => None,
-            KvMode::Always | KvMode::Overflow => Responses::of(&self.env),
+            KvMode::Always | KvMode::Overflow => self.responses(),
         }
     }
 
