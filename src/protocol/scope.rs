@@ -78,7 +78,7 @@ fn add_parts(hasher: &mut PartsHasher, rules: &ScopeRules, request: &Inbound, ro
             ScopePart::Header(name) => {
                 hasher.part("header", Some(name.as_bytes()));
                 let lines = request.headers.lines(name);
-                add_values(hasher, lines.map(str::to_owned));
+                add_values(hasher, lines);
             }
             ScopePart::Claim(name) => {
                 hasher.part("claim", Some(name.as_bytes()));
@@ -106,10 +106,10 @@ fn add(hasher: &mut PartsHasher, kind: &str, value: &str) {
     hasher.part(kind, Some(value.as_bytes()));
 }
 
-fn add_values(hasher: &mut PartsHasher, values: impl Iterator<Item = String>) {
+fn add_values(hasher: &mut PartsHasher, values: impl Iterator<Item = impl AsRef<str>>) {
     let mut none = true;
     for value in values {
-        add(hasher, "value", &value);
+        add(hasher, "value", value.as_ref());
         none = false;
     }
     if none {
