@@ -30,7 +30,7 @@ impl Exact {
     /// Whether it is that request.
     pub fn is(&self, head: HeadFingerprint, request: &Inbound, body: &Body) -> bool {
         let mut left = self.said.as_str();
-        let mut goes_on = |part| match left.strip_prefix(part) {
+        let goes_on = |part| match left.strip_prefix(part) {
             Some(rest) => {
                 left = rest;
                 true
@@ -39,7 +39,7 @@ impl Exact {
         };
         self.head == head
             && self.body == *body
-            && said(request).all(|part| goes_on(part))
+            && said(request).all(goes_on)
             && left.is_empty()
     }
 
