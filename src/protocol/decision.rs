@@ -191,10 +191,10 @@ fn by_key<'p>(
     if let Err(refusal) = first_sent::judge(contract, &request.headers, now) {
         return refuse(route, contract, Some(key), refusal);
     }
-    let template = route.template.as_str();
+    let (claim, caller) = scope::ids(&contract.scope, request, route.template.as_str(), &key);
     Decision::Guard(Guarded {
-        claim: scope::claim_id(&contract.scope, request, template, &key),
-        caller: scope::caller_id(&contract.scope, request, template),
+        claim,
+        caller,
         key,
         route,
         contract,

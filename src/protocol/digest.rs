@@ -91,11 +91,10 @@ pub fn sha256(bytes: &[u8]) -> Sha256Digest {
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from(nibble + if nibble < 10 { b'0' } else { b'a' - 10 });
-    let mut digits = String::with_capacity(2 * bytes.len());
+    let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
+    let mut digits = Vec::with_capacity(2 * bytes.len());
     for byte in bytes {
-        digits.push(digit(byte >> 4));
-        digits.push(digit(byte & 0xf));
+        digits.extend([digit(byte >> 4), digit(byte & 0xf)]);
     }
-    digits
+    String::from_utf8(digits).unwrap_or_default()
 }

@@ -38,8 +38,8 @@ struct Seen {
     /// When the ledger was last heard of it, by the clock here, and what time it was there.
     at: Time,
     there: Time,
-    /// The request that has last been the same as the first one, and one that was not, with what it was told.
-    same: Option<Exact>,
+    /// The request that has last been the same as the first one, and one that was not, each with what it was told.
+    same: Option<(Exact, Record)>,
     other: Option<(Exact, Refusal)>,
 }
 
@@ -50,12 +50,17 @@ impl Seen {
         (now >= self.at && age_ms < BELIEVED_MS).then(|| self.there.plus(age_ms))
     }
 
+    fn record(&self) -> Option<&[u8]> {
+        match &self.claim.state {
+            State::Done(record) => Some(record),
+            State::Running | State::Unknown => None,
+        }
+    }
+
     fn bytes(&self) -> usize {
-        let record = match &self.claim.state {
-            State::Done(record) => record.len(),
-            State::Running | State::Unknown => 0,
-        };
-        let same = self.same.as_ref().map_or(0, Exact::bytes);
+        let record = self.record().map_or(0, <[u8]>::len);
+        let same = self.same.as_ref();
+        let same = same.map_or(0, |(exact, _)| exact.bytes() + record);
         let other = self
             .other
             .as_ref()
@@ -96,11 +101,9 @@ impl Recent {
             return None;
         }
         let is = |exact: &Exact| exact.is(event.head, request, body);
-        match (&seen.same, &seen.other, &seen.claim.state) {
-            (Some(same), _, State::Done(record)) if is(same) => {
-                Some(Verdict::Replay(Record::decode(record).ok()?.0))
-            }
-            (_, Some((other, refusal)), _) if is(other) => Some(Verdict::Refuse(refusal.clone())),
+        match (&seen.same, &seen.other) {
+            (Some((same, record)), _) if is(same) => Some(Verdict::Replay(record.clone())),
+            (_, Some((other, refusal))) if is(other) => Some(Verdict::Refuse(refusal.clone())),
             _ => None,
         }
     }
@@ -124,7 +127,10 @@ impl Recent {
         };
         self.bytes -= seen.bytes();
         match refusal {
-            None => seen.same = Some(exact),
+            None => {
+                let record = seen.record().and_then(|bytes| Record::decode(bytes).ok());
+                seen.same = record.map(|(record, _)| (exact, record));
+            }
             Some(refusal) => seen.other = Some((exact, refusal)),
         }
         self.bytes += seen.bytes();

@@ -10,8 +10,6 @@ use super::request::Inbound;
 /// Changes whenever the derivation does. The old one is then kept beside it for one retention window: a silent change would
 /// make every claim look new (edge case 235).
 const CLAIM: &str = "reprise/claim/1";
-/// Callers are told apart within one process at a time only, so this one may change.
-const CALLER: &str = "reprise/caller/1";
 /// The origin may keep what it derives for as long as it likes: this one may not change.
 const ORIGIN_KEY: &str = "reprise/origin-key/1";
 
@@ -35,19 +33,37 @@ fn is_shown(part: &ScopePart, request: &Inbound) -> bool {
     }
 }
 
-/// The claim of this caller's key (rule 3.3). `route` is the path template of the route.
-pub fn claim_id(rules: &ScopeRules, request: &Inbound, route: &str, key: &Key) -> ClaimId {
-    let mut hasher = PartsHasher::new(CLAIM);
-    add_parts(&mut hasher, rules, request, route);
-    hasher.part("key", Some(key.as_str().as_bytes()));
-    ClaimId::new(hasher.finish())
+/// The claim of this caller's key (rule 3.3), and who is asking, whatever the key (rule 3.6). `route` is the path template of the route.
+pub fn ids(rules: &ScopeRules, request: &Inbound, route: &str, key: &Key) -> (ClaimId, ScopeId) {
+    let scope = scope(rules, request, route);
+    (claim_in(scope.clone(), key), caller_in(scope))
 }
 
-/// Who is asking, whatever the key (rule 3.6): the same parts without it.
+/// The claim of this caller's key alone.
+pub fn claim_id(rules: &ScopeRules, request: &Inbound, route: &str, key: &Key) -> ClaimId {
+    claim_in(scope(rules, request, route), key)
+}
+
+/// Who is asking, alone.
 pub fn caller_id(rules: &ScopeRules, request: &Inbound, route: &str) -> ScopeId {
-    let mut hasher = PartsHasher::new(CALLER);
+    caller_in(scope(rules, request, route))
+}
+
+fn scope(rules: &ScopeRules, request: &Inbound, route: &str) -> PartsHasher {
+    let mut hasher = PartsHasher::new(CLAIM);
     add_parts(&mut hasher, rules, request, route);
-    ScopeId::new(half(hasher))
+    hasher
+}
+
+fn claim_in(mut scope: PartsHasher, key: &Key) -> ClaimId {
+    scope.part("key", Some(key.as_str().as_bytes()));
+    ClaimId::new(scope.finish())
+}
+
+/// No claim ends with this part. Callers are told apart within one process at a time only, so this may change.
+fn caller_in(mut scope: PartsHasher) -> ScopeId {
+    scope.part("caller", None);
+    ScopeId::new(half(scope))
 }
 
 /// The key that the origin gets in the place of the caller's own (D2, rule 3.8): a UUID of version 8 (RFC 9562 §5.8), because

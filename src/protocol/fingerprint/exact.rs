@@ -37,10 +37,7 @@ impl Exact {
             }
             None => false,
         };
-        self.head == head
-            && self.body == *body
-            && said(request).all(goes_on)
-            && left.is_empty()
+        self.head == head && self.body == *body && said(request).all(goes_on) && left.is_empty()
     }
 
     /// About how many bytes it takes.
