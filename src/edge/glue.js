@@ -7,9 +7,7 @@ export function first(request) {
 }
 
 export function lines(headers) {
-  let text = "";
-  for (const [name, value] of headers) text += `${name}\n${value}\n`;
-  return text;
+  return `${[...headers].flat().join("\n")}\n`;
 }
 
 /** Headers as an object: the runtime takes a third of the time for it that it takes for pairs. But a name may stand on several lines. */

@@ -1,6 +1,6 @@
 //! How a body counts: by which of its meanings, or by its bytes.
 
-use super::leaves::Leaf;
+use super::leaves::Found;
 use super::media_type::{Syntax, content_coding, syntax};
 use super::{form, json, multipart};
 use crate::protocol::contract::{FingerprintPart, FingerprintRules};
@@ -33,7 +33,7 @@ pub enum Contents {
         /// Of the canonical form.
         digest: Sha256Digest,
         /// Its named pieces; `None` where there are too many.
-        leaves: Option<Vec<Leaf>>,
+        leaves: Option<Found>,
     },
 }
 
@@ -74,7 +74,7 @@ pub struct Unhashed<'b> {
 
 enum Counts {
     AsBytes(Option<String>),
-    AsJson(Option<Vec<Leaf>>),
+    AsJson(Option<Found>),
 }
 
 impl Unhashed<'_> {

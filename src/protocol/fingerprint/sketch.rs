@@ -4,7 +4,7 @@
 //! claim has: one of what the entry is about, one of its value. Names are told from the request at hand.
 
 use super::body::{Contents, Reading};
-use super::leaves::Leaf;
+use super::leaves::{Found, Leaf};
 use super::{add, compared, rank};
 use crate::protocol::contract::{FingerprintPart, FingerprintRules};
 use crate::protocol::digest::{Keyed, Parts};
@@ -152,7 +152,7 @@ fn named(part: &FingerprintPart) -> Option<Difference> {
     })
 }
 
-fn leaves_of(contents: &Contents) -> Option<(Reading, &[Leaf])> {
+fn leaves_of(contents: &Contents) -> Option<(Reading, &Found)> {
     match contents {
         Contents::Meaning {
             reading,
@@ -178,14 +178,14 @@ fn in_body(
     let mut found: Vec<Difference> = salted
         .leaves(leaves)
         .iter()
-        .zip(leaves)
+        .zip(leaves.iter())
         .filter(|(entry, _)| !stored.contains(entry))
         .map(|(_, leaf)| match reading {
             Reading::Json => Difference::Pointer {
-                pointer: leaf.name.clone(),
+                pointer: leaf.name.to_owned(),
             },
             Reading::Form | Reading::Multipart => Difference::Field {
-                name: leaf.name.clone(),
+                name: leaf.name.to_owned(),
             },
         })
         .take(room.saturating_sub(usize::from(missing > 0)))
@@ -201,10 +201,10 @@ fn in_body(
 }
 
 /// How many of the `stored` leaves are no longer there.
-fn missing(salted: &mut Salted, stored: &[Entry], reading: Reading, leaves: &[Leaf]) -> usize {
+fn missing(salted: &mut Salted, stored: &[Entry], reading: Reading, leaves: &Found) -> usize {
     let mut names: Vec<Short> = Vec::new();
-    for leaf in leaves {
-        names.push(salted.name(&leaf.name));
+    for leaf in leaves.iter() {
+        names.push(salted.name(leaf.name));
         if reading == Reading::Json {
             // What was an empty container then may have got members since: it is still there.
             let ends = leaf.name.match_indices('/');
@@ -243,13 +243,13 @@ impl Salted {
         }
     }
 
-    fn leaves(&mut self, leaves: &[Leaf]) -> Vec<Entry> {
-        let entry = |leaf: &Leaf| Entry {
-            name: self.name(&leaf.name),
+    fn leaves(&mut self, leaves: &Found) -> Vec<Entry> {
+        let entry = |leaf: Leaf<'_>| Entry {
+            name: self.name(leaf.name),
             // With the name: that two leaves have one value is nobody's business.
             value: self.short(|hasher| {
                 hasher.part("of", Some(leaf.name.as_bytes()));
-                hasher.part("content", Some(&leaf.content));
+                hasher.part("content", Some(leaf.content));
             }),
         };
         leaves.iter().map(entry).collect()
