@@ -7,7 +7,11 @@ export function first(request) {
 }
 
 export function lines(headers) {
-  return `${[...headers].flat().join("\n")}\n`;
+  let text = "";
+  headers.forEach((value, name) => {
+    text += `${name}\n${value}\n`;
+  });
+  return text;
 }
 
 /** Headers as an object: the runtime takes a third of the time for it that it takes for pairs. But a name may stand on several lines. */

@@ -54,6 +54,9 @@ pub type Failed = dyn Fn(Request, JsValue) -> Result<Response, JsValue>;
 
 #[wasm_bindgen]
 extern "C" {
+    #[wasm_bindgen(js_namespace = console)]
+    pub fn log(line: &str);
+
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
     pub fn get_random_values(bytes: &mut [u8]);
 

@@ -1,6 +1,6 @@
 //! One structured line per guarded request. It names the claim by its hash, and holds no key, credential or body (rule 3.5).
 
-use super::convert;
+use super::{convert, js};
 use crate::protocol::claim::{AttemptId, ClaimId};
 use crate::protocol::contract::Contract;
 use crate::protocol::exchange::Exchange;
@@ -95,7 +95,7 @@ impl Line {
     /// Writes it.
     pub fn write(&self) {
         if let Ok(line) = serde_json::to_string(self) {
-            worker::console_log!("{line}");
+            js::log(&line);
         }
     }
 }
