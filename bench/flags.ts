@@ -20,6 +20,7 @@ export const USAGE = `Measures this gateway against a bare proxy and against the
   --connections LIST     default: 1,16,64
   --seconds N            of a slice, or longer where a subject is slow; default: 0.5
   --rounds N             slices of each subject; default: 11
+  --warm-up N            seconds of load on each subject before the first of them; default: 20
   --keys LIST            growth: keys in the shard; default: 1000000,5000000,10000000
   --out FILE             the figures as JSON; of profile, a .cpuprofile for the tools of Chrome
   --svg FILE             throughput as a picture
@@ -68,7 +69,7 @@ export function readFlags(args: string[]): Flags | undefined {
     platforms: list(values.platform ?? PLATFORMS.join(",")).map(platform),
     bodies: list(values.body ?? (what === "growth" ? "128" : quick ? "1024" : "1024,65536")).map((each) => whole("--body", each, MIN_BODY)),
     connections: list(values.connections ?? (quick ? "4" : "1,16,64")).map((each) => whole("--connections", each)),
-    effort: { seconds, rounds: whole("--rounds", values.rounds ?? (quick ? "1" : "11")), leadIn: quick ? 0 : 0.1, warmUp: quick ? 0 : 3 },
+    effort: { seconds, rounds: whole("--rounds", values.rounds ?? (quick ? "1" : "11")), leadIn: quick ? 0 : 0.1, warmUp: positive("--warm-up", values["warm-up"] ?? (quick ? "0.1" : "20")) },
     keys: list(values.keys ?? (quick ? "10000" : "1000000,5000000,10000000")).map((each) => whole("--keys", each)),
     out: fromCaller(values.out),
     svg: fromCaller(values.svg),
@@ -79,7 +80,7 @@ export function readFlags(args: string[]): Flags | undefined {
 function parse(args: string[]) {
   const value = { type: "string" } as const;
   const on = { type: "boolean" } as const;
-  const options = { quick: on, only: value, platform: value, body: value, connections: value, seconds: value, rounds: value, keys: value, out: value, svg: value, from: value, help: on } as const;
+  const options = { quick: on, only: value, platform: value, body: value, connections: value, seconds: value, rounds: value, "warm-up": value, keys: value, out: value, svg: value, from: value, help: on } as const;
   try {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {

@@ -50,7 +50,7 @@ async function main(): Promise<void> {
     }
     case "profile": {
       const subject = profiled(only);
-      const seen = await profile(subject, { body: flags.bodies[0] ?? 1024, connections: 16 });
+      const seen = await profile(subject, { body: flags.bodies[0] ?? 1024, connections: 16, warmUp: flags.effort.warmUp });
       console.log(`${subject.name}\n\n${profileTable(seen)}`);
       if (flags.out !== undefined) keep(flags.out, seen);
       return;

@@ -26,7 +26,7 @@ export interface Profile {
 }
 
 /** Profiles `subject` under load, once it is warm. */
-export async function profile(subject: Subject, { body, connections }: { body: number; connections: number }): Promise<Profile> {
+export async function profile(subject: Subject, { body, connections, warmUp }: { body: number; connections: number; warmUp: number }): Promise<Profile> {
   using scratch = new Scratch(hasRamDisk() ? RAM_DISK : undefined);
   await using services = await Services.start();
   const inspector = await freePort();
@@ -35,16 +35,16 @@ export async function profile(subject: Subject, { body, connections }: { body: n
   await using running = await startWorkerd(program, { directory: scratch.path, kv: { port: services.kvPort, namespace }, inspector });
   const place = { port: running.port, services, namespace, body, connections };
   const played = scenario(subject.scenario);
-  const load = async (): Promise<void> => {
-    await run(running.port, await played.begin(place), { connections, leadIn: 0, seconds: SECONDS });
+  const load = async (seconds: number): Promise<void> => {
+    await run(running.port, await played.begin(place), { connections, leadIn: 0, seconds });
     await played.end(place);
   };
-  await load();
+  await load(warmUp);
   await using session = await Session.open(inspector);
   await session.call("Profiler.enable");
   await session.call("Profiler.setSamplingInterval", { interval: INTERVAL_US });
   await session.call("Profiler.start");
-  await load();
+  await load(SECONDS);
   return ((await session.call("Profiler.stop")) as { profile: Profile }).profile;
 }
 
