@@ -72,6 +72,8 @@ defects! {
     AnyRecordIsConfirmed;
     /// Without the ledger, a copy in KV answers that may never have been settled, also where something else may be.
     CopyAlwaysStands;
+    /// An isolate remembers an answer that no shard has confirmed.
+    RemembersUnconfirmed;
     /// The API is asked whether it happened while two generations may know two requests.
     ProbesBetweenGenerations;
 }

@@ -78,6 +78,17 @@ impl Figures {
         self.count(VERDICT, kind);
     }
 
+    /// An isolate tells what it remembers.
+    pub fn remembered(&mut self, known: &Verdict) {
+        self.count(
+            REMEMBERED,
+            match known {
+                Verdict::Replay(_) => "replay",
+                _ => "mismatch",
+            },
+        );
+    }
+
     /// A call has ended, and so does its attempt.
     pub fn ends(&mut self, happened: Happened, ends: Ends) {
         self.count(VERDICT, "execute");
@@ -163,6 +174,8 @@ pub const BEGUN: &str = "begun";
 pub const WAITED: &str = "begun, after waiting";
 /// What followed.
 pub const VERDICT: &str = "verdict";
+/// What an isolate told from its memory.
+pub const REMEMBERED: &str = "remembered";
 /// What became of a call to the API.
 pub const HAPPENED: &str = "the call";
 /// How an attempt ended.

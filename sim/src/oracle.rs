@@ -72,6 +72,8 @@ pub struct Oracle {
     early_ms: u64,
     late_ms: u64,
     jump_ms: u64,
+    /// When clocks jump forward.
+    jumps: Vec<u64>,
     /// Whether the number of shards changes.
     changes: bool,
     /// Whether KV may have what it said that it has not.
@@ -133,6 +135,8 @@ struct Attempt {
     unguarded: bool,
     /// Whether it gives an answer that no shard has confirmed.
     without_ledger: bool,
+    /// Whether it gives one that its isolate remembers.
+    remembered: bool,
 }
 
 struct Execution {
@@ -167,6 +171,7 @@ impl Oracle {
             early_ms: plan.early_ms(),
             late_ms: plan.late_ms(),
             jump_ms: plan.early_ms() - 2 * plan.shard_skew_ms,
+            jumps: plan.jumps().collect(),
             changes: plan.steps.len() > 1,
             puts_may_land: [Fault::PutFailsAndLands, Fault::PutHangs]
                 .iter()
@@ -251,6 +256,7 @@ impl Oracle {
             release_came: None,
             unguarded: false,
             without_ledger: false,
+            remembered: false,
         });
     }
 
@@ -307,6 +313,13 @@ impl Oracle {
     pub fn without_ledger(&mut self, attempt: AttemptId) {
         if let Some(number) = self.by_id.get(attempt.as_bytes()) {
             self.attempts[*number].without_ledger = true;
+        }
+    }
+
+    /// It answers from the memory of its isolate.
+    pub fn remembers(&mut self, attempt: AttemptId) {
+        if let Some(number) = self.by_id.get(attempt.as_bytes()) {
+            self.attempts[*number].remembered = true;
         }
     }
 

@@ -114,6 +114,12 @@ impl Plan {
         2 * self.shard_skew_ms + forward.sum::<u64>()
     }
 
+    /// When a clock is set forward.
+    pub fn jumps(&self) -> impl Iterator<Item = u64> {
+        let forward = self.clock_steps.iter().filter(|(_, by)| *by > 0);
+        forward.map(|(at, _)| *at)
+    }
+
     /// By how much it may come too late.
     pub fn late_ms(&self) -> u64 {
         let back = self

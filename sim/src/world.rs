@@ -15,6 +15,7 @@ use crate::plan::{Plan, ROLL_OUT_MS, Setting};
 use crate::policies::{Ledger, policy};
 use futures_util::future::{Either, select};
 use reprise::protocol::policy::Policy;
+use reprise::protocol::recent::Recent;
 use reprise::protocol::time::Time;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -60,8 +61,18 @@ pub struct Isolate {
     skew_ms: i64,
     /// The version that is deployed here.
     deployed: Cell<&'static Policy>,
+    /// What it has seen done lately.
+    recent: RefCell<Recent>,
     /// Everything that runs in it.
     works: RefCell<Vec<TaskId>>,
+}
+
+/// How much an isolate remembers, bytes: nothing, a few answers, all of them.
+const MEMORY: [usize; 3] = [1 << 20, 8 << 10, 0];
+
+/// An isolate that has seen nothing yet.
+fn forgetful(number: usize) -> Recent {
+    Recent::new(MEMORY[number % MEMORY.len()])
 }
 
 /// The true time at the beginning of a run.
@@ -89,6 +100,7 @@ impl World {
                 number,
                 skew_ms: *skew_ms,
                 deployed: Cell::new(first),
+                recent: RefCell::new(forgetful(number)),
                 works: RefCell::default(),
             })
         };
@@ -220,6 +232,7 @@ impl Isolate {
             );
             let works = self.works.take();
             works.into_iter().for_each(|work| world.executor.kill(work));
+            self.recent.replace(forgetful(self.number));
             pending::<()>().await;
         }
         if world.unlucky(Fault::WorkerStalls) {
@@ -239,5 +252,13 @@ impl Isolate {
         world.figures.borrow_mut().deployments += 1;
         self.deployed
             .set(policy(step, world.plan.choice, world.defect));
+        // A version that is deployed begins with isolates of its own.
+        self.recent.replace(forgetful(self.number));
+    }
+
+    /// As `src/edge/recent.rs`.
+    pub fn recent<T>(&self, work: impl FnOnce(&mut Recent) -> T) -> Option<T> {
+        let changes = self.policy().ledger.other.is_some();
+        (!changes).then(|| work(&mut self.recent.borrow_mut()))
     }
 }

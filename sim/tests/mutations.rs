@@ -117,6 +117,8 @@ mutations! {
     a_refusal_is_told_as_another_one: WrongRefusal, ALL, within 1000 => [SpentOfSomething, ExpiredKeyWasUsed];
     the_other_generation_is_not_looked_into: NoPeek, ALL, within 200 => [ExecutedOnce];
 
+    rule_8_17_what_is_not_confirmed_is_remembered: RemembersUnconfirmed, ALL, within 5000 => [OneAnswer];
+
     rule_5_23_another_request_that_gives_way_is_told_as_a_mismatch: OwnMismatchCounts, ALL, within 5000 => [AnswerIsNotLost];
     rule_5_10_another_record_than_the_one_that_is_held_is_confirmed: AnyRecordIsConfirmed, only("probe", LATE), within 4000 =>
         [OneAnswer];

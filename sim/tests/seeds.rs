@@ -2,7 +2,9 @@
 //! `npm run simulate -- --seeds 1000000`.
 
 use reprise_sim::faults::Fault;
-use reprise_sim::figures::{BEGUN, ENDS, Figures, HAPPENED, PROBED, TOLD, VERDICT, WAITED};
+use reprise_sim::figures::{
+    BEGUN, ENDS, Figures, HAPPENED, PROBED, REMEMBERED, TOLD, VERDICT, WAITED,
+};
 use reprise_sim::plan::Setting;
 use reprise_sim::run::{report, run, run_many, threads};
 use std::time::Instant;
@@ -33,7 +35,7 @@ fn exercises_everything(figures: &Figures) {
     for fault in Fault::ALL {
         assert!(figures.of_fault(*fault) > 0, "never: {}", fault.name());
     }
-    let expected: [(&str, &[&str]); 7] = [
+    let expected: [(&str, &[&str]); 8] = [
         (
             BEGUN,
             &[
@@ -48,6 +50,7 @@ fn exercises_everything(figures: &Figures) {
         ),
         (WAITED, &["done", "running"]),
         (VERDICT, &["execute", "replay", "mismatch", "refuse"]),
+        (REMEMBERED, &["replay", "mismatch"]),
         (
             HAPPENED,
             &[

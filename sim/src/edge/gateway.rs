@@ -126,6 +126,10 @@ async fn guard(
         attempt,
     );
     let (reply, answer) = oneshot::channel();
+    if let Some(known) = work.known() {
+        work.tell_remembered(known, reply).await;
+        return answer.await.ok();
+    }
     let _handler = Handler {
         world: Rc::clone(world),
         work: isolate.spawn(world, work.run(reply)),

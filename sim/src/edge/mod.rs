@@ -7,7 +7,7 @@
 //! | here | stands for |
 //! |---|---|
 //! | `gateway` | `gateway`: `route`, `guard`; what the runtime does with a handler whose client has gone |
-//! | `work` | `work`: `run`, `hand_over`, `tell`, `without_ledger`, `copy_of_answer`, `stored_body` |
+//! | `work` | `work`: `known`, `tell_remembered`, `run`, `hand_over`, `tell`, `without_ledger`, `copy_of_answer`, `stored_body` |
 //! | `work/asking` | `work/asking`: `begin`, `begin_in_each`, `adopt`, `probe`, `settle_in` |
 //! | `work/ending` | `work/ending`: `execute`, `not_kept`, `store`, `store_body`, `store_head`, `release`, `hold`, `record`, `copy` |
 //! | `shard` | `shard`: `begin`, `peek`, `settle`, `call` with its tries; `once` is [`Objects::fetch`](crate::objects::Objects::fetch) |

@@ -95,16 +95,42 @@ impl Work {
         }
     }
 
-    pub async fn run(mut self, reply: Reply) {
+    /// What the ledger is asked, and how long of that the client has asked to wait.
+    fn asked(&self, fingerprint: Option<Fingerprint>) -> (Begin, Option<u64>) {
         let (wait_ms, granted_s) =
             prefer::wait_ms(&self.guarded.contract.running, &self.request.headers);
-        let mut asked = self.guarded.question(
-            self.attempt,
-            &self.request,
-            self.fingerprint,
-            false,
-            wait_ms,
-        );
+        let asked = self
+            .guarded
+            .question(self.attempt, &self.request, fingerprint, false, wait_ms);
+        (asked, granted_s)
+    }
+
+    pub fn known(&self) -> Option<Verdict> {
+        let (unread, _) = self.asked(None);
+        let recalled = self
+            .isolate
+            .recent(|it| it.recall(&unread, &self.request, &self.body, self.now()));
+        if let Some(known) = recalled.flatten().filter(is_at_hand) {
+            return Some(known);
+        }
+        let (asked, _) = self.asked(self.fingerprint);
+        let begun = self.isolate.recent(|it| it.answer(&asked, self.now()))??;
+        Some(Verdict::of(&asked, begun)).filter(is_at_hand)
+    }
+
+    pub async fn tell_remembered(mut self, known: Verdict, reply: Reply) {
+        self.world.figures.borrow_mut().remembered(&known);
+        self.world.oracle.borrow_mut().remembers(self.attempt);
+        self.note(|| "remembers it".to_owned());
+        let (asked, _) = self.asked(self.fingerprint);
+        match self.vouch().await {
+            Ok(()) => self.tell(known, &asked, reply).await,
+            Err(refusal) => self.refuse(&refusal, reply),
+        }
+    }
+
+    pub async fn run(mut self, reply: Reply) {
+        let (mut asked, granted_s) = self.asked(self.fingerprint);
         asked.sketch = self
             .guarded
             .sketch(self.attempt, &self.request, &self.contents);
@@ -169,22 +195,33 @@ impl Work {
 
     async fn tell(&mut self, known: Verdict, asked: &Begin, reply: Reply) {
         let told = match known {
-            Verdict::Replay(record) => match self.stored_body(&record).await {
-                Some(body) => self.replay(&record, body),
-                None if self.world.has(Defect::MissIsNew) => {
-                    return self.execute_as_new(asked, reply).await;
+            Verdict::Replay(record) => {
+                self.remember(asked, record.attempt, None);
+                match self.stored_body(&record).await {
+                    Some(body) => self.replay(&record, body),
+                    None if self.world.has(Defect::MissIsNew) => {
+                        return self.execute_as_new(asked, reply).await;
+                    }
+                    None => self.refusal(&replay_unavailable(&record)),
                 }
-                None => self.refusal(&replay_unavailable(&record)),
-            },
+            }
             Verdict::Mismatch(mismatch) => {
                 let contract = self.guarded.contract;
-                self.refusal(&mismatch.explained(contract, &self.request, &self.contents))
+                let refusal = mismatch.explained(contract, &self.request, &self.contents);
+                self.remember(asked, mismatch.attempt, Some(refusal.clone()));
+                self.refusal(&refusal)
             }
             Verdict::Refuse(refusal) => self.refusal(&refusal),
             Verdict::Execute(_) => unreachable!("only `run` sees a permit"),
             Verdict::BodyNeeded => unreachable!("no body here is on its way"),
         };
         self.send(told, reply);
+    }
+
+    fn remember(&self, asked: &Begin, attempt: AttemptId, refusal: Option<Refusal>) {
+        self.isolate.recent(|it| {
+            it.told(asked, attempt, &self.request, &self.body, refusal);
+        });
     }
 
     async fn without_ledger(&mut self, asked: &Begin, reply: Reply) {
@@ -300,6 +337,14 @@ fn told(head: Head, body: Vec<u8>) -> Told {
         head,
         body,
         code: None,
+    }
+}
+
+fn is_at_hand(known: &Verdict) -> bool {
+    match known {
+        Verdict::Replay(record) => matches!(record.body, record::Place::Inline(_)),
+        Verdict::Mismatch(_) | Verdict::Refuse(_) => true,
+        Verdict::Execute(_) | Verdict::BodyNeeded => false,
     }
 }
 

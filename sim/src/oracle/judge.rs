@@ -7,6 +7,7 @@ use crate::policies::INLINE_LIMIT;
 use crate::promises::Promise;
 use crate::routes::{Becomes, Private};
 use crate::world::true_time;
+use reprise::protocol::recent::BELIEVED_MS;
 use reprise::protocol::refusal::Code;
 use reprise::protocol::time::Time;
 
@@ -249,6 +250,7 @@ impl Oracle {
         // What was put into KV before it was settled may never be (rule 8.14): the next one may not find it.
         let unsettled = |it: &usize| self.attempts[*it].without_ledger;
         if self.calls[call].attempt.as_ref().is_some_and(unsettled) && self.may_be_spent(execution)
+            || self.may_be_of_before(call, now)
         {
             return;
         }
@@ -334,6 +336,9 @@ impl Oracle {
                 | Code::AuthorityRefused
                 | Code::BodyTruncated
         );
+        if self.may_be_of_before(call, now) {
+            return false;
+        }
         let spent = self.may_be_spent(held.execution);
         let kept = self.executions[held.execution].replayed && !self.puts_may_land;
         let said = match code {
@@ -346,6 +351,15 @@ impl Oracle {
             _ => false,
         };
         open && !for_now && !said
+    }
+
+    /// Whether `call` may be told of a claim that has ended since: its isolate does not see that the clock of a shard is set forward, for as
+    /// long as it believes what it remembers (rule 8.17).
+    fn may_be_of_before(&self, call: usize, now: u64) -> bool {
+        let Call { asked, attempt } = &self.calls[call];
+        let remembered = attempt.is_some_and(|attempt| self.attempts[attempt].remembered);
+        let unseen = |at: &u64| asked.at < at + BELIEVED_MS && *at <= now;
+        remembered && self.jumps.iter().any(unseen)
     }
 
     /// Whether the answer to that execution may not have been kept.

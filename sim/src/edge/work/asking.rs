@@ -23,6 +23,9 @@ impl Work {
     ) -> Result<Verdict, Unavailable> {
         let (asked, shards) = self.begin_in_each(event).await?;
         let Asked { begun, waited, .. } = self.answered(asked);
+        let there = self.ledger_now();
+        self.isolate
+            .recent(|it| it.heard(event, &begun, self.now(), there));
         let in_the_way = waited || matches!(begun, Begun::Running { .. });
         self.exchange.waited_s = granted_s.filter(|_| in_the_way);
         let Begun::Unknown {
@@ -195,13 +198,27 @@ impl Work {
                 .borrow_mut()
                 .releases(attempt, self.world.now());
         }
+        let claim = self.guarded.claim;
         let event = Settle {
-            claim: self.guarded.claim,
+            claim,
             attempt,
-            ending,
+            ending: ending.clone(),
         };
         let settled = self.shard(shards).settle(event).await;
-        matches!(settled, Ok(Settled::Recorded))
+        let recorded = matches!(settled, Ok(Settled::Recorded));
+        let (now, there) = (self.now(), self.ledger_now());
+        let own = (attempt == self.attempt).then(|| {
+            self.guarded
+                .sketch(self.attempt, &self.request, &self.contents)
+        });
+        self.isolate.recent(|it| {
+            if recorded || self.world.has(Defect::RemembersUnconfirmed) {
+                it.settled(claim, attempt, own.as_deref(), ending, now, there);
+            } else {
+                it.forget(claim);
+            }
+        });
+        recorded
     }
 
     fn shard(&self, shards: Shards) -> Shard {
