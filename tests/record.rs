@@ -434,9 +434,26 @@ fn rule_8_14_without_the_ledger_a_body_counts_only_where_nothing_else_can_become
         let record = record(body.clone());
         let now = record.first_seen.plus(age);
         assert_eq!(
-            record.stands_without_ledger(contract, now),
+            record.without_ledger(contract, now).is_some(),
             expected,
             "{name}, {body:?}, {age} ms after first sight"
         );
+    }
+}
+
+#[test]
+fn rule_8_14_without_the_ledger_no_later_end_is_told_than_that_of_a_claim_that_was_never_settled() {
+    let contract = contract("retention = { seconds = 100, from = \"completion\" }");
+    for (body, told) in [
+        (Place::Inline(vec![1]), 103_000),
+        (Place::Kv(1), 100_000),
+        (Place::R2(1), 100_000),
+    ] {
+        let mut record = record(body.clone());
+        let first_seen = record.first_seen;
+        record.expires_at = first_seen.plus(103_000);
+        let found = record.without_ledger(&contract, first_seen.plus(1));
+        let expires_at = found.map(|record| record.expires_at);
+        assert_eq!(expires_at, Some(first_seen.plus(told)), "{body:?}");
     }
 }

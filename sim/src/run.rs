@@ -90,7 +90,9 @@ fn set_clocks(world: &Rc<World>) {
         let (inside, pause, by_ms) = (Rc::clone(world), world.pause(*at), *by_ms);
         world.executor.spawn(async move {
             pause.await;
-            inside.objects.set_clock(&inside, by_ms);
+            if !inside.is_calm() {
+                inside.objects.set_clock(&inside, by_ms);
+            }
         });
     }
 }

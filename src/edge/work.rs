@@ -284,9 +284,8 @@ impl Work {
     async fn without_ledger(&mut self, reply: Reply) {
         let contract = self.guarded.contract;
         let now = self.ledger_now();
-        let stands = |record: &Record| record.stands_without_ledger(contract, now);
         if let Some((record, body)) = self.copy_of_answer().await
-            && stands(&record)
+            && let Some(record) = record.without_ledger(contract, now)
         {
             if let Err(refusal) = self.vouch().await {
                 return self.refuse(&refusal, reply);

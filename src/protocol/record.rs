@@ -117,17 +117,19 @@ impl Record {
         self.fingerprint == fingerprint && now < self.expires_at
     }
 
-    /// Whether a copy in KV may answer at `now` without the ledger (rule 8.14). An inline record is copied once the ledger holds
-    /// it. A larger one is there before, and may not have been settled: it counts where nothing else can become of its claim,
-    /// which nobody else may run or ask the origin about, and which has not ended.
-    pub fn stands_without_ledger(&self, contract: &Contract, now: Time) -> bool {
-        match self.body {
-            Place::Inline(_) => true,
-            Place::Kv(_) | Place::R2(_) | Place::NotKept(_) => {
-                contract.unknown.lease_over == LeaseOver::Hold
-                    && now < self.first_seen.plus(contract.retention.ms)
-            }
+    /// As it may answer from KV at `now` without the ledger; `None` where it may not (rule 8.14). An inline record is copied once the
+    /// ledger holds it. A larger one is there before, and may never be settled: it counts where nothing else can become of its claim, which
+    /// nobody else may run or ask the origin about, and no longer than a claim that was never settled.
+    pub fn without_ledger(self, contract: &Contract, now: Time) -> Option<Self> {
+        if let Place::Inline(_) = self.body {
+            return Some(self);
         }
+        let end = self.first_seen.plus(contract.retention.ms);
+        let stands = contract.unknown.lease_over == LeaseOver::Hold && now < end;
+        stands.then(|| Self {
+            expires_at: self.expires_at.min(end),
+            ..self
+        })
     }
 }
 

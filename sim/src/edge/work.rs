@@ -227,10 +227,12 @@ impl Work {
     async fn without_ledger(&mut self, asked: &Begin, reply: Reply) {
         let contract = self.guarded.contract;
         let now = self.ledger_now();
-        if let Some((record, body)) = self.copy_of_answer().await
-            && (record.stands_without_ledger(contract, now)
-                || self.world.has(Defect::CopyAlwaysStands))
-        {
+        let copy = self.copy_of_answer().await;
+        let stands = |record: Record| match self.world.has(Defect::CopyAlwaysStands) {
+            true => Some(record),
+            false => record.without_ledger(contract, now),
+        };
+        if let Some((record, body)) = copy.and_then(|(it, body)| Some((stands(it)?, body))) {
             self.world.oracle.borrow_mut().without_ledger(self.attempt);
             self.world.figures.borrow_mut().without_ledger += 1;
             return match self.vouch().await {
