@@ -32,7 +32,7 @@ use reprise::protocol::key::Key;
 use reprise::protocol::policy::Policy;
 use reprise::protocol::record::{Place, Provenance, Record, Unkept};
 use reprise::protocol::request::{Body, Inbound};
-use reprise::protocol::scope::claim_id;
+use reprise::protocol::scope::Scope;
 use reprise::protocol::time::Time;
 use reprise::protocol::wire::{self, Answer, Call, Unreadable};
 use serde::Serialize;
@@ -75,7 +75,7 @@ fn edge_235_rule_3_3_claim_ids_are_pinned() {
             ],
         );
         let key = Key::read(&contract.key, &request.headers).unwrap().unwrap();
-        let id = claim_id(&contract.scope, &request, "/v1/orders/{id}", &key);
+        let id = Scope::of(&contract.scope, &request, "/v1/orders/{id}").claim(&key);
         assert_eq!(id.to_hex(), pin, "{more}");
     }
 }

@@ -57,7 +57,7 @@ fn claim(contract: &Contract, url: &str, template: &str, headers: &[(&str, &str)
     let key = Key::read(&contract.key, &request.headers)
         .expect("a good key")
         .expect("a key");
-    scope::claim_id(&contract.scope, &request, template, &key)
+    scope::Scope::of(&contract.scope, &request, template).claim(&key)
 }
 
 /// All of them give one claim.

@@ -58,7 +58,7 @@ fn claim(contract: &Contract, url: &str, template: &str, headers: &[(&str, &str)
     let key = Key::read(&contract.key, &request.headers)
         .expect("a good key")
         .expect("a key");
-    scope::claim_id(&contract.scope, &request, template, &key)
+    scope::Scope::of(&contract.scope, &request, template).claim(&key)
 }
 
 /// All of them give one claim.
@@ -328,7 +328,7 @@ fn rule_3_9_method_and_target_are_those_of_the_request() {
         let key = Key::read(&contract.key, &request.headers)
             .expect("a good key")
             .expect("a key");
-        scope::claim_id(&contract.scope, &request, "/*", &key)
+        scope::Scope::of(&contract.scope, &request, "/*").claim(&key)
     };
     assert_eq!(method("POST"), method("post"));
     assert_ne!(method("POST"), method("PATCH"));
@@ -363,7 +363,7 @@ fn rule_3_6_who_is_asking_depends_on_the_scope_and_not_on_the_key() {
     let caller = |parts: &str, token: &str, key: &str| {
         let headers = [("Authorization", token), ("Idempotency-Key", key)];
         let request = request("POST", "http://h/", &headers);
-        scope::caller_id(&contract(parts).scope, &request, "/*")
+        scope::Scope::of(&contract(parts).scope, &request, "/*").caller()
     };
     assert_eq!(caller(DRAFT, "a", "k"), caller(DRAFT, "a", "l"));
     assert_ne!(caller(DRAFT, "a", "k"), caller(DRAFT, "b", "k"));

@@ -117,7 +117,7 @@ fn caller(contract: &Contract, headers: &Headers) {
         .collect();
     let none = !credentials.is_empty() && !credentials.into_iter().any(shown);
     assert_eq!(scope::is_anonymous(rules, &whole), none, "rule 3.2");
-    let of = |headers: &Headers| scope::caller_id(rules, &request(headers.clone()), "/x");
+    let of = |headers: &Headers| scope::Scope::of(rules, &request(headers.clone()), "/x").caller();
     let id = memory::bounded(size(headers), 8, || of(headers));
     let counts = |name: &str| {
         rules.parts.iter().any(|part| match part {
@@ -208,7 +208,7 @@ fn token(claims: &[u8]) -> bool {
         let rules = &contract
             .unwrap_or_else(|| unreachable!("a variation has a claim"))
             .scope;
-        scope::caller_id(rules, &request(headers), "/x")
+        scope::Scope::of(rules, &request(headers), "/x").caller()
     };
     let payload = Base64UrlUnpadded::encode_string(claims);
     let one = memory::bounded(claims.len(), 64, || {

@@ -12,7 +12,7 @@ use super::key::{Key, KeyFault};
 use super::policy::{Policy, Route};
 use super::refusal::{Code, Refusal};
 use super::request::{Body, Inbound, normalised_path};
-use super::scope;
+use super::scope::{self, Scope};
 use super::time::Time;
 
 /// What becomes of a request.
@@ -191,10 +191,10 @@ fn by_key<'p>(
     if let Err(refusal) = first_sent::judge(contract, &request.headers, now) {
         return refuse(route, contract, Some(key), refusal);
     }
-    let (claim, caller) = scope::ids(&contract.scope, request, route.template.as_str(), &key);
+    let scope = Scope::of(&contract.scope, request, route.template.as_str());
     Decision::Guard(Guarded {
-        claim,
-        caller,
+        claim: scope.clone().claim(&key),
+        caller: scope.caller(),
         key,
         route,
         contract,

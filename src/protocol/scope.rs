@@ -33,37 +33,30 @@ fn is_shown(part: &ScopePart, request: &Inbound) -> bool {
     }
 }
 
-/// The claim of this caller's key (rule 3.3), and who is asking, whatever the key (rule 3.6). `route` is the path template of the route.
-pub fn ids(rules: &ScopeRules, request: &Inbound, route: &str, key: &Key) -> (ClaimId, ScopeId) {
-    let scope = scope(rules, request, route);
-    (claim_in(scope.clone(), key), caller_in(scope))
-}
+/// Whose key it is: the parts that the contract names, read once.
+#[derive(Clone)]
+pub struct Scope(PartsHasher);
 
-/// The claim of this caller's key alone.
-pub fn claim_id(rules: &ScopeRules, request: &Inbound, route: &str, key: &Key) -> ClaimId {
-    claim_in(scope(rules, request, route), key)
-}
+impl Scope {
+    /// Of `request`. `route` is the path template of the route.
+    pub fn of(rules: &ScopeRules, request: &Inbound, route: &str) -> Self {
+        let mut hasher = PartsHasher::new(CLAIM);
+        add_parts(&mut hasher, rules, request, route);
+        Self(hasher)
+    }
 
-/// Who is asking, alone.
-pub fn caller_id(rules: &ScopeRules, request: &Inbound, route: &str) -> ScopeId {
-    caller_in(scope(rules, request, route))
-}
+    /// The claim of this caller's key (rule 3.3).
+    pub fn claim(mut self, key: &Key) -> ClaimId {
+        self.0.part("key", Some(key.as_str().as_bytes()));
+        ClaimId::new(self.0.finish())
+    }
 
-fn scope(rules: &ScopeRules, request: &Inbound, route: &str) -> PartsHasher {
-    let mut hasher = PartsHasher::new(CLAIM);
-    add_parts(&mut hasher, rules, request, route);
-    hasher
-}
-
-fn claim_in(mut scope: PartsHasher, key: &Key) -> ClaimId {
-    scope.part("key", Some(key.as_str().as_bytes()));
-    ClaimId::new(scope.finish())
-}
-
-/// No claim ends with this part. Callers are told apart within one process at a time only, so this may change.
-fn caller_in(mut scope: PartsHasher) -> ScopeId {
-    scope.part("caller", None);
-    ScopeId::new(half(scope))
+    /// Who is asking, whatever the key (rule 3.6). No claim ends with this part. Callers are told apart within one process at a time
+    /// only, so this may change.
+    pub fn caller(mut self) -> ScopeId {
+        self.0.part("caller", None);
+        ScopeId::new(half(self.0))
+    }
 }
 
 /// The key that the origin gets in the place of the caller's own (D2, rule 3.8): a UUID of version 8 (RFC 9562 §5.8), because

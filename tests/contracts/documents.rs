@@ -174,7 +174,7 @@ fn rule_3_1_a_path_in_the_scope_is_the_requests_own() {
             &[("Idempotency-Key", "k"), ("Authorization", "Bearer a")],
         );
         let key = Key::read(&contract.key, &request.headers).unwrap().unwrap();
-        scope::claim_id(&contract.scope, &request, "/{any}/*", &key)
+        scope::Scope::of(&contract.scope, &request, "/{any}/*").claim(&key)
     };
     for (name, query_counts) in [("acp", false), ("telnyx", false), ("svix", true)] {
         let here = claim(name, "https://h/sessions/1");

@@ -133,8 +133,8 @@ pub fn ids(contract: &Contract, input: &Input) -> Option<(ClaimId, ScopeId)> {
     let request = fixture::request(input.method, &url, &lines);
     let key = Key::read(&contract.key, &request.headers).ok()??;
     Some((
-        scope::claim_id(&contract.scope, &request, input.template, &key),
-        scope::caller_id(&contract.scope, &request, input.template),
+        scope::Scope::of(&contract.scope, &request, input.template).claim(&key),
+        scope::Scope::of(&contract.scope, &request, input.template).caller(),
     ))
 }
 

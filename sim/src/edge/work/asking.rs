@@ -207,12 +207,12 @@ impl Work {
         let settled = self.shard(shards).settle(event).await;
         let recorded = matches!(settled, Ok(Settled::Recorded));
         let (now, there) = (self.now(), self.ledger_now());
-        let own = (attempt == self.attempt).then(|| {
-            self.guarded
-                .sketch(self.attempt, &self.request, &self.contents)
-        });
         self.isolate.recent(|it| {
             if recorded || self.world.has(Defect::RemembersUnconfirmed) {
+                let own = (attempt == self.attempt).then(|| {
+                    self.guarded
+                        .sketch(self.attempt, &self.request, &self.contents)
+                });
                 it.settled(claim, attempt, own.as_deref(), ending, now, there);
             } else {
                 it.forget(claim);
