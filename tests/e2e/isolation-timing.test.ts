@@ -5,13 +5,14 @@
 // the machine do not move it.
 //
 // The bound is a third in either direction. To B, both keys are new, so there is no reason for a difference: on two cores with six
-// processes, ratios of 0.80 to 1.19 were found, which is noise. If B's request met A's row, a call to the origin and a commit would be
-// missing: the last tests let B into A's scope, and found 0.39 to 0.53. (A replay took 0.42 to 0.67, and one out of KV as long as a
-// call to the origin: that B gets none is in isolation.test.ts.) Noise may be out of bounds once, but not three times in a row: a
-// measurement that is, is made again, twice at most.
+// processes, ratios of 0.80 to 1.19 were found, which is noise. If B's request met A's row, the call to the origin would be missing, and
+// the origin takes its time as real ones do: the last tests let B into A's scope, and found 0.21 to 0.37. (One out of KV takes as long
+// as a call to a quick origin: that B gets none is in isolation.test.ts.) Noise may carry one measurement over a bound, in either
+// direction: two that agree, of three at most, decide; and the same is asked of the measurements that are to see a difference.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { setTimeout as passed } from "node:timers/promises";
 import { startGateway } from "./gateway.ts";
 import type { Gateway } from "./gateway.ts";
 import { barrier } from "./guard.ts";
@@ -25,7 +26,9 @@ let gateway: Gateway;
 
 const PAIRS = 40;
 const [LEAST, MOST] = [0.7, 1.4];
-const MEASUREMENTS = 3;
+const AGREE = 2;
+/** How long the origin works for B, in milliseconds: as long as the gateway takes for its own part. */
+const WORK = 5;
 
 before(async () => {
   origin = await startOrigin();
@@ -68,7 +71,8 @@ interface Measured {
 async function measure(state: State, under: string): Promise<Measured> {
   const gate = barrier();
   const ofA = state.script(gate.opened);
-  const place = origin.place((request, response) => (request.header("x-who") === "a" ? ofA : made(20))(request, response), { under });
+  const ofB: Script = async (request, response) => (await passed(WORK), made(20)(request, response));
+  const place = origin.place((request, response) => (request.header("x-who") === "a" ? ofA : ofB)(request, response), { under });
   const ask = (who: string, key: string, body = "{}"): Promise<Answer> => gateway.post(place.path, key, body, [`Authorization: Bearer ${who}`, `X-Who: ${who}`]);
   const keys = Array.from({ length: PAIRS }, () => gateway.key());
   const asked = keys.map((key) => ask("a", key));
@@ -102,20 +106,26 @@ function median(times: number[]): number {
 const said = ({ foreign, fresh, ratio }: Measured): string => `foreign ${foreign.toFixed(2)} ms, fresh ${fresh.toFixed(2)} ms, ratio ${ratio.toFixed(2)}`;
 const alike = ({ ratio }: Measured): boolean => ratio >= LEAST && ratio <= MOST;
 
+/** Measures until `AGREE` measurements are alike, or as many are not. */
+async function compare(state: State, under: string): Promise<{ readonly alike: boolean; readonly said: string }> {
+  const found: Measured[] = [];
+  const count = (verdict: boolean): number => found.filter((measured) => alike(measured) === verdict).length;
+  while (count(true) < AGREE && count(false) < AGREE) found.push(await measure(state, under));
+  return { alike: count(true) === AGREE, said: found.map(said).join("; ") };
+}
+
 for (const state of STATES) {
   test(`edge_051 rule_3_10 A's keys are ${state.name}: for B they take as long as fresh ones`, async (t) => {
-    const found: Measured[] = [];
-    do found.push(await measure(state, "/v1"));
-    while (!found.some(alike) && found.length < MEASUREMENTS);
-    t.diagnostic(found.map(said).join("; "));
-    assert.ok(found.some(alike), found.map(said).join("; "));
+    const found = await compare(state, "/v1");
+    t.diagnostic(found.said);
+    assert.ok(found.alike, found.said);
   });
 }
 
 for (const state of STATES.filter(({ name }) => ["running", "unknown", "done, with another body"].includes(name))) {
   test(`the measurement sees it when B meets the rows of A, which are ${state.name}`, async (t) => {
-    const found = await measure(state, "/shared");
-    t.diagnostic(said(found));
-    assert.ok(!alike(found), said(found));
+    const found = await compare(state, "/shared");
+    t.diagnostic(found.said);
+    assert.ok(!found.alike, found.said);
   });
 }
