@@ -172,3 +172,20 @@ fn rule_5_13_the_shard_is_the_first_eight_bytes_modulo_the_number_of_shards() {
         ((1_u64 << 63) + 259) % 1000
     );
 }
+
+#[test]
+fn rule_5_29_the_slot_is_53_bits_of_those_that_do_not_choose_the_shard() {
+    let mut bytes = [0; 32];
+    for (byte, value) in bytes
+        .iter_mut()
+        .skip(8)
+        .zip([0x80, 0, 0, 0, 0, 0, 0x0f, 0xff])
+    {
+        *byte = value;
+    }
+    assert_eq!(ClaimId::new(bytes).slot(), (1 << 52) + 1);
+    bytes[..8].fill(0xff);
+    bytes[16..].fill(0xff);
+    assert_eq!(ClaimId::new(bytes).slot(), (1 << 52) + 1);
+    assert_eq!(ClaimId::new([0xff; 32]).slot(), (1 << 53) - 1);
+}

@@ -29,8 +29,8 @@ export class Ledger extends Built {
   }
 
   counting(cursor, query) {
-    // Requests come while an alarm is at work. Only the sweep asks for all ids beyond one. The table is made before anything is counted.
-    (query.includes("id >") ? this.sweeping : this.cursors)?.push(cursor);
+    // Requests come while an alarm is at work. Only the sweep asks for what is beyond one. The table is made before anything is counted.
+    (/(slot|id) >/.test(query) ? this.sweeping : this.cursors)?.push(cursor);
     return cursor;
   }
 

@@ -5,7 +5,7 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { uniqueKey } from "../runtime/capnp.ts";
 
-/** Rows of one transaction. Within it they come in the order of their ids; from one to the next, they split each other's pages. */
+/** Rows of one transaction. Within it they come in the order of their slots; from one to the next, they split each other's pages. */
 const BATCH = 1_000_000;
 
 export interface Filling {
@@ -24,12 +24,19 @@ export function fill(directory: string, { claims, expired }: Filling): void {
   try {
     // Nobody minds if it is lost on the way; the runtime finds its log again in the end.
     database.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000");
+    const of: Record<string, string> = {
+      slot: "n.slot",
+      // The slot is 53 bits of the id (rule 5.29).
+      id: "unhex(hex(randomblob(8)) || printf('%016x', n.slot << 11) || hex(randomblob(16)))",
+      expires_at: `CASE WHEN abs(random() % 1000) < ${Math.round(expired * 1000)} THEN ${Date.now() - 3_600_000} ELSE ${Date.now() + 86_400_000} END`,
+    };
     const columns = database.prepare("SELECT name FROM pragma_table_info('claims')").all().map(({ name }) => String(name));
-    const values = columns.map((name) => (name === "id" ? "n.id" : name === "expires_at" ? `CASE WHEN abs(random() % 1000) < ${Math.round(expired * 1000)} THEN ${Date.now() - 3_600_000} ELSE ${Date.now() + 86_400_000} END` : `t.${name}`));
+    const values = columns.map((name) => of[name] ?? `t.${name}`);
     const insert = (count: number): string => `
       WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${count})
       INSERT INTO claims (${columns.join(", ")})
-      SELECT ${values.join(", ")} FROM (SELECT randomblob(32) AS id FROM c ORDER BY id) AS n, (SELECT * FROM claims LIMIT 1) AS t`;
+      SELECT ${values.join(", ")} FROM (SELECT random() & ((1 << 53) - 1) AS slot FROM c ORDER BY slot) AS n, (SELECT * FROM claims LIMIT 1) AS t
+      WHERE true ON CONFLICT (slot) DO NOTHING`;
     for (let left = claims - count(database); left > 0; left -= BATCH) database.exec(insert(Math.min(left, BATCH)));
     database.exec("PRAGMA journal_mode = WAL");
   } finally {

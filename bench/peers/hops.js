@@ -35,20 +35,25 @@ export class Ledger extends DurableObject {
   constructor(ctx, env) {
     super(ctx, env);
     this.sql = ctx.storage.sql;
-    this.sql.exec("CREATE TABLE IF NOT EXISTS claims (id BLOB PRIMARY KEY, fingerprint BLOB, attempt BLOB, body BLOB) WITHOUT ROWID");
+    this.sql.exec("CREATE TABLE IF NOT EXISTS claims (slot INTEGER PRIMARY KEY, id BLOB, fingerprint BLOB, attempt BLOB, body BLOB)");
   }
 
   begin(claim, fingerprint, attempt) {
-    const inserted = this.sql.exec("INSERT INTO claims VALUES (?, ?, ?, NULL) ON CONFLICT (id) DO NOTHING", claim, fingerprint, attempt);
+    const inserted = this.sql.exec("INSERT INTO claims VALUES (?, ?, ?, ?, NULL) ON CONFLICT (slot) DO NOTHING", slot(claim), claim, fingerprint, attempt);
     if (inserted.rowsWritten > 0) return "execute";
-    const row = this.sql.exec("SELECT fingerprint, body FROM claims WHERE id = ?", claim).one();
+    const row = this.sql.exec("SELECT fingerprint, body FROM claims WHERE slot = ? AND id = ?", slot(claim), claim).one();
     if (new Uint8Array(row.fingerprint).toHex() !== fingerprint.toHex()) return "mismatch";
     return row.body ?? "running";
   }
 
   settle(claim, attempt, body) {
-    this.sql.exec("UPDATE claims SET body = ? WHERE id = ? AND attempt = ?", body, claim, attempt);
+    this.sql.exec("UPDATE claims SET body = ? WHERE slot = ? AND id = ? AND attempt = ?", body, slot(claim), claim, attempt);
   }
+}
+
+/** 53 bits of the id. */
+function slot(claim) {
+  return Number(new DataView(claim.buffer).getBigUint64(8) >> 11n);
 }
 
 async function sha256(bytes) {

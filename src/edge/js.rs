@@ -146,6 +146,7 @@ extern "C" {
     pub fn put(
         this: &Sql,
         statement: &JsString,
+        slot: f64,
         id: &[u8],
         print: &[u8],
         attempt: &[u8],
@@ -163,11 +164,12 @@ extern "C" {
     pub fn complete(
         this: &Sql,
         statement: &JsString,
+        slot: f64,
+        id: &[u8],
+        owner: &[u8],
         record: &[u8],
         expires_at: f64,
         print: &[u8],
-        id: &[u8],
-        owner: &[u8],
         now: f64,
     ) -> Result<Cursor, JsValue>;
 
@@ -175,21 +177,23 @@ extern "C" {
     pub fn mark(
         this: &Sql,
         statement: &JsString,
-        print: Option<&[u8]>,
+        slot: f64,
         id: &[u8],
         owner: &[u8],
+        print: Option<&[u8]>,
     ) -> Result<Cursor, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = exec)]
     pub fn remove(
         this: &Sql,
         statement: &JsString,
+        slot: f64,
         id: &[u8],
         owner: &[u8],
     ) -> Result<Cursor, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = exec)]
-    pub fn read(this: &Sql, statement: &JsString, id: &[u8]) -> Result<Cursor, JsValue>;
+    pub fn read(this: &Sql, statement: &JsString, slot: f64, id: &[u8]) -> Result<Cursor, JsValue>;
 
     /// The rows of a statement that has been executed.
     pub type Cursor;

@@ -7,6 +7,7 @@
 
 mod rows;
 mod sweep;
+mod tables;
 
 use super::clock;
 use super::settings::settings;
@@ -22,30 +23,11 @@ use js_sys::Uint8Array;
 use rows::Rows;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use tables::Table::{self, Displaced};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use worker::worker_sys::DurableObjectState;
-use worker::{Env, SqlStorage, State};
-
-// The table as version 0.1 made it. No index on `expires_at`: it would cost two more written rows for every request, and a
-// sweep that scans costs only reads.
-const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS claims (
-  id BLOB PRIMARY KEY,
-  fingerprint BLOB NOT NULL,
-  attempt BLOB NOT NULL,
-  state INTEGER NOT NULL,
-  first_seen INTEGER NOT NULL,
-  lease_until INTEGER NOT NULL,
-  expires_at INTEGER NOT NULL,
-  record BLOB
-) WITHOUT ROWID";
-
-/// What later versions have added. Every new shard adds them too, so that a shard of before is nothing special.
-const ADDED: [(&str, &str); 2] = [
-    ("refuse_ms", "INTEGER NOT NULL DEFAULT 0"),
-    ("sketch", "BLOB NOT NULL DEFAULT x''"),
-];
+use worker::{Env, SqlStorage, SqlStorageValue, State};
 
 /// `settle` names its attempt, and no request.
 const NO_REQUEST: Print = Print::Whole(Fingerprint::from_bytes([0; 32]));
@@ -119,14 +101,14 @@ struct Shard {
     state: State,
     sql: SqlStorage,
     rows: Rows,
-    /// Whether the table is there. Where it could not be made, each call tries again.
+    /// Whether the tables are there. Where they could not be made, each call tries again.
     ready: Cell<bool>,
     waiters: Waiters,
     new_keys: RefCell<NewKeys>,
     /// Whether this instance knows that an alarm is set. Only a hint: losing it costs one look.
     alarm_set: Cell<bool>,
-    /// How far the sweep has come: the last id that it looked at, and empty at the beginning. Losing it begins anew.
-    swept: RefCell<Vec<u8>>,
+    /// How far the sweep has come: the last key that it looked at, and nothing at the beginning. Losing it begins anew.
+    swept: RefCell<Option<(Table, SqlStorageValue)>>,
 }
 
 /// What looks at a row once more, for a call that has waited.
@@ -180,43 +162,30 @@ impl Shard {
         let rows = Rows::of(&state)?;
         let state = State::from(state);
         let sql = state.storage().sql();
-        Ok(Self {
+        let shard = Self {
             rows,
-            ready: prepare(&sql).is_ok().into(),
+            ready: false.into(),
             waiters: Waiters::default(),
             new_keys: NewKeys::new(per_minute).into(),
             alarm_set: Cell::new(false),
             swept: RefCell::default(),
             sql,
             state,
-        })
+        };
+        // A failure is for the first call to meet.
+        let _ = shard.prepare_once();
+        Ok(shard)
     }
 
     fn prepare_once(&self) -> Result<()> {
         if !self.ready.get() {
-            prepare(&self.sql)?;
+            tables::prepare(&self.sql)?;
+            let displaced = Displaced.is_any_beyond(&self.sql, Displaced.start())?;
+            self.rows.found_displaced(displaced);
             self.ready.set(true);
         }
         Ok(())
     }
-}
-
-/// The table, with every column.
-fn prepare(sql: &SqlStorage) -> worker::Result<()> {
-    sql.exec(SCHEMA, None)?;
-    for (column, definition) in ADDED {
-        let found = sql.exec(
-            "SELECT 1 FROM pragma_table_info('claims') WHERE name = ?",
-            vec![column.into()],
-        )?;
-        if found.raw().next().is_none() {
-            sql.exec(
-                &format!("ALTER TABLE claims ADD COLUMN {column} {definition}"),
-                None,
-            )?;
-        }
-    }
-    Ok(())
 }
 
 /// Waiting (rules 5.19 to 5.22).

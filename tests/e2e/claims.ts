@@ -27,6 +27,7 @@ export async function claimNow(gateway: Gateway, claim: Row): Promise<Row | unde
 /** Changes one column of one claim, behind the gateway's back. */
 export async function changeClaim(gateway: Gateway, claim: Row, column: "lease_until" | "expires_at" | "refuse_ms" | "record", value: number | Uint8Array | null): Promise<void> {
   const given = typeof value === "number" || value === null ? value : new Uint8Array(value).buffer;
-  const changed = await gateway.ledgerSql(`UPDATE claims SET ${column} = ? WHERE id = ? RETURNING state`, given, claim["id"] ?? null);
+  const change = (table: string): Promise<Row[]> => gateway.ledgerSql(`UPDATE ${table} SET ${column} = ? WHERE id = ? RETURNING state`, given, claim["id"] ?? null);
+  const changed = [...(await change("claims")), ...(await change("displaced"))];
   assert.equal(changed.length, 1, "exactly one claim was changed");
 }

@@ -188,9 +188,9 @@ export class Gateway {
     return rows.flat();
   }
 
-  /** Every claim in the ledger. Needs `inspect`. */
-  claims(): Promise<Row[]> {
-    return this.ledgerSql("SELECT * FROM claims");
+  /** Every claim in the ledger; one that is not in its slot has none. Needs `inspect`. */
+  async claims(): Promise<Row[]> {
+    return [...(await this.ledgerSql("SELECT * FROM claims")), ...(await this.ledgerSql("SELECT * FROM displaced"))];
   }
 
   /** How many calls are inside the ledger now: those that wait, if nothing else goes on. Needs `inspect`. */

@@ -29,7 +29,7 @@ export class Ledger extends Built {
   }
 
   async swept() {
-    const claims = () => this.ctx.storage.sql.exec("SELECT count(*) AS n FROM claims").one().n;
+    const claims = () => this.ctx.storage.sql.exec("SELECT (SELECT count(*) FROM claims) + (SELECT count(*) FROM displaced) AS n").one().n;
     const before = claims();
     await this.alarm();
     return new Response(String(before - claims()));

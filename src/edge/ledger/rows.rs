@@ -1,62 +1,110 @@
-//! The rows of a shard, one for each claim. Each function here is one statement.
+//! The rows of a shard, one for each claim. What a function here changes, one statement changes.
 
 use super::Result;
-use crate::edge::js::Sql;
+use crate::edge::js::{Cursor, Sql};
 use crate::protocol::claim::{AttemptId, Claim, ClaimId, Ending, Settle, State, Write};
 use crate::protocol::fingerprint::{Fingerprint, Print};
 use crate::protocol::time::Time;
 use js_sys::{Array, ArrayBuffer, JsString, Uint8Array};
-use wasm_bindgen::JsCast;
+use std::cell::Cell;
+use std::thread::LocalKey;
+use wasm_bindgen::{JsCast, JsValue};
 use worker::worker_sys::DurableObjectState;
 
 const RUNNING: u64 = 1;
 const DONE: u64 = 2;
 const UNKNOWN: u64 = 3;
 
+/// The same for each of the two tables.
+struct Statement {
+    claims: JsString,
+    displaced: JsString,
+}
+
+impl Statement {
+    /// With `{table}` for the table, and `{row}` for what tells the row of a claim by its slot (?1) and its id (?2).
+    fn of(text: &str) -> Self {
+        let on = |table, row| JsString::from(text.replace("{table}", table).replace("{row}", row));
+        Self {
+            claims: on("claims", "slot = ?1 AND id = ?2"),
+            displaced: on("displaced", "id = ?2"),
+        }
+    }
+}
+
 // Strings of JavaScript: those of Rust would be decoded anew for each call.
 thread_local! {
     static INSERT: JsString = JsString::from(
-        "INSERT INTO claims (id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record, refuse_ms, sketch)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO claims (slot, id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record, refuse_ms, sketch)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (slot) DO NOTHING",
     );
-    static REPLACE: JsString = JsString::from(
-        "REPLACE INTO claims (id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record, refuse_ms, sketch)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    static INSERT_BESIDE: JsString = JsString::from(
+        "INSERT INTO claims (slot, id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record, refuse_ms, sketch)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+         WHERE NOT EXISTS (SELECT 1 FROM displaced WHERE id = ?2) ON CONFLICT (slot) DO NOTHING",
     );
-    static COMPLETE: JsString = JsString::from(
-        "UPDATE claims SET state = 2, record = ?, expires_at = ?, fingerprint = ?
-         WHERE id = ? AND attempt = ? AND state IN (1, 3) AND record IS NULL AND expires_at > ?",
+    static DISPLACE: JsString = JsString::from(
+        "INSERT INTO displaced (id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record, refuse_ms, sketch)
+         VALUES (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     );
-    static MARK_UNKNOWN: JsString = JsString::from(
-        "UPDATE claims SET state = 3, fingerprint = coalesce(?, fingerprint)
-         WHERE id = ? AND attempt = ? AND state = 1",
+    static REPLACE: Statement = Statement::of(
+        "UPDATE {table} SET fingerprint = ?3, attempt = ?4, state = ?5, first_seen = ?6, lease_until = ?7, expires_at = ?8,
+         record = ?9, refuse_ms = ?10, sketch = ?11 WHERE {row}",
     );
-    static REMOVE: JsString =
-        JsString::from("DELETE FROM claims WHERE id = ? AND attempt = ? AND state <> 2");
-    static READ: JsString = JsString::from(
+    static COMPLETE: Statement = Statement::of(
+        "UPDATE {table} SET state = 2, record = ?4, expires_at = ?5, fingerprint = ?6
+         WHERE {row} AND attempt = ?3 AND state IN (1, 3) AND record IS NULL AND expires_at > ?7",
+    );
+    static MARK_UNKNOWN: Statement = Statement::of(
+        "UPDATE {table} SET state = 3, fingerprint = coalesce(?4, fingerprint) WHERE {row} AND attempt = ?3 AND state = 1",
+    );
+    static REMOVE: Statement =
+        Statement::of("DELETE FROM {table} WHERE {row} AND attempt = ?3 AND state <> 2");
+    static READ: Statement = Statement::of(
         "SELECT fingerprint, attempt, state, first_seen, lease_until, expires_at, record, refuse_ms, sketch
-         FROM claims WHERE id = ? LIMIT 1",
+         FROM {table} WHERE {row} LIMIT 1",
     );
 }
 
 /// The place of `expires_at` in what [`READ`] selects.
 const EXPIRES_AT: u32 = 5;
 
-/// The table.
-pub struct Rows(Sql);
+/// The rows of both tables. An id is in one of them at most.
+pub struct Rows {
+    sql: Sql,
+    /// Whether some may be in `displaced`. Nobody but this object writes to its database.
+    displaced: Cell<bool>,
+}
 
 impl Rows {
-    /// The table in the database of an object.
+    /// The tables in the database of an object.
     ///
     /// # Errors
     /// What the runtime throws where the object has no storage.
     pub fn of(state: &DurableObjectState) -> Result<Self> {
-        Ok(Self(state.storage()?.sql().unchecked_into()))
+        Ok(Self {
+            sql: state.storage()?.sql().unchecked_into(),
+            displaced: Cell::new(true),
+        })
     }
 
-    /// Whether there is a new row now, and was none before.
+    /// Whether rows may lie in `displaced`.
+    pub fn may_be_displaced(&self) -> bool {
+        self.displaced.get()
+    }
+
+    /// What somebody has found who looked into `displaced`.
+    pub fn found_displaced(&self, any: bool) {
+        self.displaced.set(any);
+    }
+
+    /// Whether there is a new row now, and was none before. Not where its slot is taken.
     pub fn insert_if_absent(&self, id: ClaimId, claim: &Claim) -> Result<bool> {
-        INSERT.with(|statement| self.put(statement, id, claim))
+        let statement = match self.displaced.get() {
+            true => &INSERT_BESIDE,
+            false => &INSERT,
+        };
+        statement.with(|statement| Ok(wrote(&self.put(statement, id, claim)?)))
     }
 
     /// Whether the row of an attempt that stores its answer is done now, and was not before: just where `claim::settle` would say so of
@@ -82,55 +130,75 @@ impl Rows {
 
     /// Whether `write` has changed the row; that of another `owner` is not touched.
     pub fn apply(&self, id: ClaimId, owner: AttemptId, write: Write) -> Result<bool> {
-        let (id_bytes, owner_bytes) = (id.as_bytes(), owner.as_bytes());
-        let cursor = match write {
-            Write::Keep => return Ok(false),
-            Write::Put(claim) => {
-                return REPLACE.with(|statement| self.put(statement, id, &claim));
-            }
+        let (slot, id_bytes, owner_bytes) = (slot(id), id.as_bytes(), owner.as_bytes());
+        match write {
+            Write::Keep => Ok(false),
+            Write::Put(claim) => self.put_anywhere(id, &claim),
             Write::Complete {
                 record,
                 expires_at,
                 fingerprint,
             } => {
                 let any_time = Time::from_millis(0);
-                return self.complete(id, owner, &record, expires_at, fingerprint, any_time);
+                self.complete(id, owner, &record, expires_at, fingerprint, any_time)
             }
             Write::MarkUnknown { fingerprint } => {
                 let print = fingerprint.map(print_bytes);
-                MARK_UNKNOWN.with(|statement| {
-                    self.0
-                        .mark(statement, print.as_deref(), id_bytes, owner_bytes)
+                self.write(&MARK_UNKNOWN, |statement| {
+                    self.sql
+                        .mark(statement, slot, id_bytes, owner_bytes, print.as_deref())
                 })
             }
-            Write::Remove => {
-                REMOVE.with(|statement| self.0.remove(statement, id_bytes, owner_bytes))
-            }
-        };
-        Ok(cursor?.rows_written() > 0.0)
+            Write::Remove => self.write(&REMOVE, |statement| {
+                self.sql.remove(statement, slot, id_bytes, owner_bytes)
+            }),
+        }
     }
 
     /// The row of `id`. Whoever asks about a row that cannot be read, learns just that: it counts as one of what is `asked`.
     pub fn read(&self, id: ClaimId, asked: Print) -> Result<Option<Claim>> {
-        let cursor = READ.with(|statement| self.0.read(statement, id.as_bytes()))?;
-        let row = cursor.raw()?.to_array()?.get(0);
-        let Some(row) = row.dyn_ref::<Array>() else {
+        let found = READ.with(|statement| {
+            let row = self.first_row(&statement.claims, id)?;
+            match row.is_none() && self.displaced.get() {
+                true => self.first_row(&statement.displaced, id),
+                false => Ok::<_, JsValue>(row),
+            }
+        })?;
+        let Some(row) = found else {
             return Ok(None);
         };
-        Ok(Some(claim_from(row).unwrap_or_else(|| {
+        Ok(Some(claim_from(&row).unwrap_or_else(|| {
             worker::console_error!("the row of claim {} cannot be read", id.to_hex());
-            unreadable(time(row, EXPIRES_AT), asked)
+            unreadable(time(&row, EXPIRES_AT), asked)
         })))
     }
 
-    fn put(&self, statement: &JsString, id: ClaimId, claim: &Claim) -> Result<bool> {
+    fn first_row(&self, statement: &JsString, id: ClaimId) -> Result<Option<Array>> {
+        let cursor = self.sql.read(statement, slot(id), id.as_bytes())?;
+        Ok(cursor.raw()?.to_array()?.get(0).dyn_into().ok())
+    }
+
+    /// In the place of the row that is there, in its slot, or apart from it where that is another claim's. What is done by one of these
+    /// statements leaves nothing to the next one.
+    fn put_anywhere(&self, id: ClaimId, claim: &Claim) -> Result<bool> {
+        if self.write(&REPLACE, |statement| self.put(statement, id, claim))?
+            || self.insert_if_absent(id, claim)?
+        {
+            return Ok(true);
+        }
+        self.displaced.set(true);
+        DISPLACE.with(|statement| Ok(wrote(&self.put(statement, id, claim)?)))
+    }
+
+    fn put(&self, statement: &JsString, id: ClaimId, claim: &Claim) -> Result<Cursor> {
         let (state, record) = match &claim.state {
             State::Running => (RUNNING, None),
             State::Done(record) => (DONE, Some(record.as_slice())),
             State::Unknown => (UNKNOWN, None),
         };
-        let cursor = self.0.put(
+        self.sql.put(
             statement,
+            slot(id),
             id.as_bytes(),
             &claim.print.to_bytes(),
             claim.attempt.as_bytes(),
@@ -141,8 +209,7 @@ impl Rows {
             record,
             claim.refuse_ms as f64,
             &claim.sketch,
-        )?;
-        Ok(cursor.rows_written() > 0.0)
+        )
     }
 
     /// Not what has expired by `now`.
@@ -155,19 +222,41 @@ impl Rows {
         fingerprint: Fingerprint,
         now: Time,
     ) -> Result<bool> {
-        let cursor = COMPLETE.with(|statement| {
-            self.0.complete(
+        let print = print_bytes(fingerprint);
+        self.write(&COMPLETE, |statement| {
+            self.sql.complete(
                 statement,
-                record,
-                millis(expires_at),
-                &print_bytes(fingerprint),
+                slot(id),
                 id.as_bytes(),
                 owner.as_bytes(),
+                record,
+                millis(expires_at),
+                &print,
                 millis(now),
             )
-        })?;
-        Ok(cursor.rows_written() > 0.0)
+        })
     }
+
+    /// Whether a statement has written to a row, wherever it lies.
+    fn write(
+        &self,
+        statement: &'static LocalKey<Statement>,
+        run: impl Fn(&JsString) -> Result<Cursor>,
+    ) -> Result<bool> {
+        statement.with(|statement| {
+            Ok(wrote(&run(&statement.claims)?)
+                || self.displaced.get() && wrote(&run(&statement.displaced)?))
+        })
+    }
+}
+
+fn wrote(cursor: &Cursor) -> bool {
+    cursor.rows_written() > 0.0
+}
+
+/// Below 2^53.
+fn slot(id: ClaimId) -> f64 {
+    id.slot() as f64
 }
 
 fn print_bytes(fingerprint: Fingerprint) -> Vec<u8> {

@@ -3,8 +3,9 @@
 //! A turn goes a bounded piece on through the table, in the order of its key, and the next one begins where it has ended. So what a
 //! turn takes depends neither on how many claims there are nor on how many have expired, and between two turns requests are served.
 
+use super::tables::Table::{self, Claims, Displaced};
 use super::{Shard, clock};
-use worker::SqlStorageValue::{Blob, Integer};
+use worker::SqlStorageValue::Integer;
 use worker::{Result, SqlStorageValue};
 
 /// From the end of a pass to the beginning of the next one, milliseconds. What has expired is dead at once; its space is only free then.
@@ -18,17 +19,16 @@ const ROWS: i64 = 2_000;
 /// large records come to 4 MB a turn.
 const WEIGHT: i64 = 500;
 
-/// Where the next rows end, and what is to be deleted of them. `refuse_ms` lies behind the record: it is not looked for where
-/// `expires_at` tells already.
+/// Where the next rows end, and what is to be deleted of them. `{key}` is the column by which they lie in `{table}`.
 const NEXT: &str = "
-SELECT max(id), sum(weight) FROM (
-  SELECT id, CASE WHEN expires_at <= ?2 AND expires_at + refuse_ms <= ?2
+SELECT max({key}), sum(weight) FROM (
+  SELECT {key}, CASE WHEN expires_at <= ?2 AND expires_at + refuse_ms <= ?2
     THEN 1 + coalesce(length(record), 0) / 8192 ELSE 0 END AS weight
-  FROM claims WHERE id > ?1 ORDER BY id LIMIT ?3
+  FROM {table} WHERE {key} > ?1 ORDER BY {key} LIMIT ?3
 )";
 
 const DELETE: &str = "
-DELETE FROM claims WHERE id > ?1 AND id <= ?3 AND expires_at <= ?2 AND expires_at + refuse_ms <= ?2";
+DELETE FROM {table} WHERE {key} > ?1 AND {key} <= ?3 AND expires_at <= ?2 AND expires_at + refuse_ms <= ?2";
 
 impl Shard {
     /// One alarm for all claims.
@@ -58,40 +58,60 @@ impl Shard {
     /// Milliseconds until the next turn; `None` once the shard is empty.
     fn turn(&self) -> Result<Option<i64>> {
         // A turn that fails leaves nothing here, so that the next one begins anew.
-        let from = self.swept.take();
+        let (table, from) = self
+            .swept
+            .take()
+            .unwrap_or_else(|| (Claims, Claims.start()));
         // Ends with the year 9999: far below 2^53.
         let now = Integer(i64::try_from(clock::now().millis()).unwrap_or(i64::MAX));
-        if let Some(end) = self.piece(&from, &now)? {
+        if let Some(end) = self.piece(table, &from, &now)? {
             self.sql
-                .exec(DELETE, vec![from.into(), now, end.clone().into()])?;
-            if self.is_any_beyond(&end)? {
-                self.swept.replace(end);
+                .exec(&on(table, DELETE), vec![from, now, end.clone()])?;
+            if table.is_any_beyond(&self.sql, end.clone())? {
+                self.swept.replace(Some((table, end)));
                 return Ok(Some(PAUSE_MS));
             }
         }
-        Ok(self.is_any_beyond(&[])?.then_some(EVERY_MS))
+        let displaced = self.rows.may_be_displaced() && self.is_any(Displaced)?;
+        self.rows.found_displaced(displaced);
+        if table == Claims && displaced {
+            self.swept.replace(Some((Displaced, Displaced.start())));
+            return Ok(Some(PAUSE_MS));
+        }
+        Ok((displaced || self.is_any(Claims)?).then_some(EVERY_MS))
     }
 
-    /// The last id of what one turn takes; `None` where nothing is left.
-    fn piece(&self, from: &[u8], now: &SqlStorageValue) -> Result<Option<Vec<u8>>> {
+    /// The last key of what one turn takes; `None` where nothing is left.
+    fn piece(
+        &self,
+        table: Table,
+        from: &SqlStorageValue,
+        now: &SqlStorageValue,
+    ) -> Result<Option<SqlStorageValue>> {
+        let statement = on(table, NEXT);
         let mut rows = ROWS;
         loop {
-            let parameters = vec![from.to_vec().into(), now.clone(), rows.into()];
-            let next = self.sql.exec(NEXT, parameters)?.raw().next().transpose()?;
-            match next.as_deref() {
+            let parameters = vec![from.clone(), now.clone(), rows.into()];
+            let next = self.sql.exec(&statement, parameters)?.raw().next();
+            match next.transpose()?.as_deref() {
                 // However large its record is, one row goes.
-                Some([Blob(end), Integer(weight)]) if *weight <= WEIGHT || rows == 1 => {
+                Some([end, Integer(weight)]) if *weight <= WEIGHT || rows == 1 => {
                     return Ok(Some(end.clone()));
                 }
-                Some([Blob(_), _]) => rows /= 2,
+                Some([_, Integer(_)]) => rows /= 2,
+                // Of no rows there is no sum.
                 _ => return Ok(None),
             }
         }
     }
 
-    fn is_any_beyond(&self, id: &[u8]) -> Result<bool> {
-        let beyond = "SELECT 1 FROM claims WHERE id > ? LIMIT 1";
-        let found = self.sql.exec(beyond, vec![id.to_vec().into()])?;
-        Ok(found.raw().next().transpose()?.is_some())
+    fn is_any(&self, table: Table) -> Result<bool> {
+        table.is_any_beyond(&self.sql, table.start())
     }
+}
+
+fn on(table: Table, statement: &str) -> String {
+    statement
+        .replace("{table}", table.name())
+        .replace("{key}", table.key())
 }
