@@ -16,7 +16,16 @@ pub fn by_name<'n>(names: impl Iterator<Item = &'n str>) -> Vec<usize> {
 
 /// The order of [`by_name`].
 pub fn compare(a: &str, b: &str) -> Ordering {
-    a.encode_utf16().cmp(b.encode_utf16())
+    // The bytes of UTF-8 come in the order of the characters. So do code units, but those of a character beyond the basic plane (from 0xf0
+    // on) are surrogates, which come before the last characters of that plane (0xee, 0xef).
+    for (a, b) in a.bytes().zip(b.bytes()) {
+        if a != b {
+            let order = a.cmp(&b);
+            let crossed = matches!((a, b), (0xee | 0xef, 0xf0..) | (0xf0.., 0xee | 0xef));
+            return if crossed { order.reverse() } else { order };
+        }
+    }
+    a.len().cmp(&b.len())
 }
 
 /// `names` in the order of [`by_name`].

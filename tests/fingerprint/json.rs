@@ -2,6 +2,8 @@
 
 use super::spelling::canonical;
 use super::*;
+use proptest::prelude::*;
+use reprise::protocol::order;
 
 #[test]
 fn rule_4_8_edge_052_edge_053_spelling_does_not_count() {
@@ -300,3 +302,33 @@ fn rule_4_9_a_text_of_too_many_values_counts_by_its_bytes() {
     assert!(canonical(zeros(1 << 18).as_bytes()).is_some());
     assert!(canonical(zeros((1 << 18) + 1).as_bytes()).is_none());
 }
+
+proptest! {
+    /// As ECMAScript writes the double: `ryu_js` is what does so where the number is not short enough to stay as it is.
+    #[test]
+    fn rule_4_8_a_number_of_15_digits_is_written_as_its_double(
+        minus in any::<bool>(),
+        digits in "0|[1-9][0-9]{0,17}",
+        zeros in 0..8_usize,
+        fraction in proptest::option::of("[0-9]{1,16}"),
+    ) {
+        let sign = if minus { "-" } else { "" };
+        let fraction = fraction.map(|digits| format!(".{}{digits}", "0".repeat(zeros)));
+        let text = format!("{sign}{digits}{}", fraction.as_deref().unwrap_or_default());
+        let double: f64 = text.parse().unwrap();
+        let mut buffer = ryu_js::Buffer::new();
+        let written = buffer.format(double);
+        match as_text(text.as_bytes()) {
+            Some(canonical) => prop_assert_eq!(canonical, written),
+            None => prop_assert!(text.bytes().filter(u8::is_ascii_digit).count() > 15, "{}", text),
+        }
+    }
+
+    #[test]
+    fn rule_4_8_names_come_in_the_order_of_their_utf_16_code_units(a in NAME, b in NAME) {
+        prop_assert_eq!(order::compare(&a, &b), a.encode_utf16().cmp(b.encode_utf16()));
+    }
+}
+
+/// Of characters around every border between two lengths in UTF-8, and between one code unit and two.
+const NAME: &str = "[az\u{7f}\u{80}\u{7ff}\u{800}\u{d7ff}\u{e000}\u{fb33}\u{ffff}\u{10000}\u{1f600}\u{10ffff}]{0,4}";

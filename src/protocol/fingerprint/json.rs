@@ -37,6 +37,9 @@ pub fn canonical(text: &[u8], exclude: &[String]) -> Option<Canonical> {
 
 /// What remains of those pointers `exclude` that lead into the member `token`.
 fn below<'a>(exclude: &[&'a [String]], token: &str) -> Vec<&'a [String]> {
+    if exclude.is_empty() {
+        return Vec::new();
+    }
     let inside = |pointer: &&'a [String]| match pointer.split_first() {
         Some((first, rest)) if first == token => Some(rest),
         _ => None,
@@ -179,16 +182,25 @@ fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Whether this is a whole number, as ECMAScript would write it, of so few digits that its double is exact. Most numbers are.
+/// Whether this is a number as ECMAScript would write it, of so few digits that no other number of as few has its double (15: IEEE 754,
+/// `DBL_DIG`). Most numbers are.
 fn is_short(spelling: &str) -> bool {
-    let digits = spelling.strip_prefix('-').unwrap_or(spelling).as_bytes();
-    let plain = |digits: &[u8]| digits.len() <= 15 && digits.iter().all(u8::is_ascii_digit);
-    match digits {
-        [] => false,
-        // `-0` is written `0`.
-        [b'0', rest @ ..] => rest.is_empty() && !spelling.starts_with('-'),
-        digits => plain(digits),
-    }
+    let unsigned = spelling.strip_prefix('-').unwrap_or(spelling);
+    let (whole, fraction) = match unsigned.split_once('.') {
+        None => (unsigned, None),
+        Some((whole, fraction)) => (whole, Some(fraction)),
+    };
+    let plain = |digits: &str| !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit());
+    // Below 10^-6 there is an exponent.
+    let in_full = |fraction: &str| whole != "0" || !fraction.starts_with("000000");
+    whole.len() + fraction.map_or(0, str::len) <= 15
+        && plain(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && match fraction {
+            // `-0` is written `0`.
+            None => spelling != "-0",
+            Some(fraction) => plain(fraction) && !fraction.ends_with('0') && in_full(fraction),
+        }
 }
 
 /// RFC 8785 §3.2.2.3: as ECMAScript writes the double. `None` if the double is not exactly the number that was spelled:
