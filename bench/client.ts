@@ -97,7 +97,10 @@ export class Unexpected extends Error {
   }
 }
 
-/** A server may close a connection that it has waited at, just as the next request comes (RFC 9112 §9.5). One that is busy for seconds does. */
+/**
+ * A server may close a connection that it has waited at, just as the next request comes (RFC 9112 §9.5), which it may answer with a reset.
+ * One that is busy for seconds does. A server that is gone accepts no other connection.
+ */
 export class Closed extends Error {}
 
 export function isExpected(head: string, { status, has, lacks }: Expected): boolean {
@@ -121,7 +124,7 @@ export class Wire {
   private constructor(socket: net.Socket) {
     this.#socket = socket;
     socket.on("data", (bytes: Buffer) => this.#take(bytes));
-    socket.on("error", (error) => this.#failed(error));
+    socket.on("error", (error: NodeJS.ErrnoException) => this.#failed(error.code === "ECONNRESET" ? new Closed("the connection was reset", { cause: error }) : error));
     socket.on("close", () => this.#failed(new Closed("the connection was closed")));
   }
 
