@@ -180,7 +180,7 @@ impl Shard {
     fn prepare_once(&self) -> Result<()> {
         if !self.ready.get() {
             tables::prepare(&self.sql)?;
-            let displaced = Displaced.is_any_beyond(&self.sql, Displaced.start())?;
+            let displaced = Displaced.is_any(&self.sql)?;
             self.rows.found_displaced(displaced);
             self.ready.set(true);
         }

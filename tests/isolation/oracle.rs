@@ -132,10 +132,8 @@ pub fn ids(contract: &Contract, input: &Input) -> Option<(ClaimId, ScopeId)> {
     let url = format!("http://{}{}{query}", input.host, input.path);
     let request = fixture::request(input.method, &url, &lines);
     let key = Key::read(&contract.key, &request.headers).ok()??;
-    Some((
-        scope::Scope::of(&contract.scope, &request, input.template).claim(&key),
-        scope::Scope::of(&contract.scope, &request, input.template).caller(),
-    ))
+    let scope = scope::Scope::of(&contract.scope, &request, input.template);
+    Some((scope.clone().claim(&key), scope.caller()))
 }
 
 /// Who is asking: for every part that the contract names its kind, its name, and what the request has there.

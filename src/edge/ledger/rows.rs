@@ -1,6 +1,7 @@
 //! The rows of a shard, one for each claim. What a function here changes, one statement changes.
 
 use super::Result;
+use super::tables::Table::{Claims, Displaced};
 use crate::edge::js::{Cursor, Sql};
 use crate::protocol::claim::{AttemptId, Claim, ClaimId, Ending, Settle, State, Write};
 use crate::protocol::fingerprint::{Fingerprint, Print};
@@ -15,42 +16,39 @@ const RUNNING: u64 = 1;
 const DONE: u64 = 2;
 const UNKNOWN: u64 = 3;
 
-/// The same for each of the two tables.
+/// The same for each of the two tables ([`Table::on`](super::tables::Table::on)).
 struct Statement {
     claims: JsString,
     displaced: JsString,
 }
 
 impl Statement {
-    /// With `{table}` for the table, and `{row}` for what tells the row of a claim by its slot (?1) and its id (?2).
     fn of(text: &str) -> Self {
-        let on = |table, row| JsString::from(text.replace("{table}", table).replace("{row}", row));
         Self {
-            claims: on("claims", "slot = ?1 AND id = ?2"),
-            displaced: on("displaced", "id = ?2"),
+            claims: JsString::from(Claims.on(text)),
+            displaced: JsString::from(Displaced.on(text)),
         }
     }
 }
 
+/// What [`Rows::put`] puts, behind the slot (?1).
+const COLUMNS: &str = "id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record, refuse_ms, sketch";
+const VALUES: &str = "?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11";
+
 // Strings of JavaScript: those of Rust would be decoded anew for each call.
 thread_local! {
-    static INSERT: JsString = JsString::from(
-        "INSERT INTO claims (slot, id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record, refuse_ms, sketch)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (slot) DO NOTHING",
-    );
-    static INSERT_BESIDE: JsString = JsString::from(
-        "INSERT INTO claims (slot, id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record, refuse_ms, sketch)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+    static INSERT: JsString = JsString::from(format!(
+        "INSERT INTO claims (slot, {COLUMNS}) VALUES (?1, {VALUES}) ON CONFLICT (slot) DO NOTHING",
+    ));
+    static INSERT_BESIDE: JsString = JsString::from(format!(
+        "INSERT INTO claims (slot, {COLUMNS}) SELECT ?1, {VALUES}
          WHERE NOT EXISTS (SELECT 1 FROM displaced WHERE id = ?2) ON CONFLICT (slot) DO NOTHING",
-    );
-    static DISPLACE: JsString = JsString::from(
-        "INSERT INTO displaced (id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record, refuse_ms, sketch)
-         VALUES (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    );
-    static REPLACE: Statement = Statement::of(
-        "UPDATE {table} SET fingerprint = ?3, attempt = ?4, state = ?5, first_seen = ?6, lease_until = ?7, expires_at = ?8,
-         record = ?9, refuse_ms = ?10, sketch = ?11 WHERE {row}",
-    );
+    ));
+    static DISPLACE: JsString =
+        JsString::from(format!("INSERT INTO displaced ({COLUMNS}) VALUES ({VALUES})"));
+    static REPLACE: Statement = Statement::of(&format!(
+        "UPDATE {{table}} SET ({COLUMNS}) = ({VALUES}) WHERE {{row}}",
+    ));
     static COMPLETE: Statement = Statement::of(
         "UPDATE {table} SET state = 2, record = ?4, expires_at = ?5, fingerprint = ?6
          WHERE {row} AND attempt = ?3 AND state IN (1, 3) AND record IS NULL AND expires_at > ?7",

@@ -19,7 +19,7 @@ const ROWS: i64 = 2_000;
 /// large records come to 4 MB a turn.
 const WEIGHT: i64 = 500;
 
-/// Where the next rows end, and what is to be deleted of them. `{key}` is the column by which they lie in `{table}`.
+/// Where the next rows end, and what is to be deleted of them.
 const NEXT: &str = "
 SELECT max({key}), sum(weight) FROM (
   SELECT {key}, CASE WHEN expires_at <= ?2 AND expires_at + refuse_ms <= ?2
@@ -66,19 +66,19 @@ impl Shard {
         let now = Integer(i64::try_from(clock::now().millis()).unwrap_or(i64::MAX));
         if let Some(end) = self.piece(table, &from, &now)? {
             self.sql
-                .exec(&on(table, DELETE), vec![from, now, end.clone()])?;
+                .exec(&table.on(DELETE), vec![from, now, end.clone()])?;
             if table.is_any_beyond(&self.sql, end.clone())? {
                 self.swept.replace(Some((table, end)));
                 return Ok(Some(PAUSE_MS));
             }
         }
-        let displaced = self.rows.may_be_displaced() && self.is_any(Displaced)?;
+        let displaced = self.rows.may_be_displaced() && Displaced.is_any(&self.sql)?;
         self.rows.found_displaced(displaced);
         if table == Claims && displaced {
             self.swept.replace(Some((Displaced, Displaced.start())));
             return Ok(Some(PAUSE_MS));
         }
-        Ok((displaced || self.is_any(Claims)?).then_some(EVERY_MS))
+        Ok((displaced || Claims.is_any(&self.sql)?).then_some(EVERY_MS))
     }
 
     /// The last key of what one turn takes; `None` where nothing is left.
@@ -88,7 +88,7 @@ impl Shard {
         from: &SqlStorageValue,
         now: &SqlStorageValue,
     ) -> Result<Option<SqlStorageValue>> {
-        let statement = on(table, NEXT);
+        let statement = table.on(NEXT);
         let mut rows = ROWS;
         loop {
             let parameters = vec![from.clone(), now.clone(), rows.into()];
@@ -104,14 +104,4 @@ impl Shard {
             }
         }
     }
-
-    fn is_any(&self, table: Table) -> Result<bool> {
-        table.is_any_beyond(&self.sql, table.start())
-    }
-}
-
-fn on(table: Table, statement: &str) -> String {
-    statement
-        .replace("{table}", table.name())
-        .replace("{key}", table.key())
 }

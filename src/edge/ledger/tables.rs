@@ -8,11 +8,9 @@
 
 use worker::{Result, SqlStorage, SqlStorageValue};
 
-// No index on `expires_at`: it would cost two more written rows for every request, and a sweep that scans costs only reads.
-const CLAIMS: &str = "
-CREATE TABLE IF NOT EXISTS claims (
-  slot INTEGER PRIMARY KEY,
-  id BLOB NOT NULL,
+/// What both have besides their keys. No index on `expires_at`: it would cost two more written rows for every request, and a sweep that
+/// scans costs only reads.
+const COLUMNS: &str = "
   fingerprint BLOB NOT NULL,
   attempt BLOB NOT NULL,
   state INTEGER NOT NULL,
@@ -21,22 +19,7 @@ CREATE TABLE IF NOT EXISTS claims (
   expires_at INTEGER NOT NULL,
   refuse_ms INTEGER NOT NULL,
   sketch BLOB NOT NULL,
-  record BLOB
-)";
-
-const DISPLACED: &str = "
-CREATE TABLE IF NOT EXISTS displaced (
-  id BLOB PRIMARY KEY,
-  fingerprint BLOB NOT NULL,
-  attempt BLOB NOT NULL,
-  state INTEGER NOT NULL,
-  first_seen INTEGER NOT NULL,
-  lease_until INTEGER NOT NULL,
-  expires_at INTEGER NOT NULL,
-  refuse_ms INTEGER NOT NULL,
-  sketch BLOB NOT NULL,
-  record BLOB
-) WITHOUT ROWID";
+  record BLOB";
 
 /// What `claims` may lack where it was made before there were slots.
 const ADDED: [(&str, &str); 2] = [
@@ -54,20 +37,17 @@ pub enum Table {
 }
 
 impl Table {
-    /// In SQL.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Claims => "claims",
-            Self::Displaced => "displaced",
-        }
-    }
-
-    /// The column by which the rows lie in their order.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Claims => "slot",
-            Self::Displaced => "id",
-        }
+    /// A statement for this table: `{table}` is its name, `{key}` the column by which its rows lie in their order, and `{row}` what tells the
+    /// row of a claim by its slot (?1) and its id (?2).
+    pub fn on(self, statement: &str) -> String {
+        let (name, key, row) = match self {
+            Self::Claims => ("claims", "slot", "slot = ?1 AND id = ?2"),
+            Self::Displaced => ("displaced", "id", "id = ?2"),
+        };
+        statement
+            .replace("{table}", name)
+            .replace("{key}", key)
+            .replace("{row}", row)
     }
 
     /// A key before all others.
@@ -78,15 +58,24 @@ impl Table {
         }
     }
 
+    /// Whether there is a row.
+    ///
+    /// # Errors
+    /// What the storage throws.
+    pub fn is_any(self, sql: &SqlStorage) -> Result<bool> {
+        self.is_any_beyond(sql, self.start())
+    }
+
     /// Whether there is a row whose key is above `key`.
     ///
     /// # Errors
     /// What the storage throws.
     pub fn is_any_beyond(self, sql: &SqlStorage, key: SqlStorageValue) -> Result<bool> {
-        let (name, column) = (self.name(), self.key());
-        let beyond = format!("SELECT 1 FROM {name} WHERE {column} > ? LIMIT 1");
-        let found = sql.exec(&beyond, vec![key])?;
-        Ok(found.raw().next().transpose()?.is_some())
+        is_found(
+            sql,
+            &self.on("SELECT 1 FROM {table} WHERE {key} > ? LIMIT 1"),
+            key,
+        )
     }
 }
 
@@ -96,7 +85,11 @@ impl Table {
 /// # Errors
 /// What the storage throws. What has been done by then stays, and another call goes on.
 pub fn prepare(sql: &SqlStorage) -> Result<()> {
-    if has_column(sql, "id")? && !has_column(sql, "slot")? {
+    let claims = format!(
+        "CREATE TABLE IF NOT EXISTS claims (slot INTEGER PRIMARY KEY, id BLOB NOT NULL, {COLUMNS})"
+    );
+    sql.exec(&claims, None)?;
+    if !has_column(sql, "slot")? {
         for (column, definition) in ADDED {
             if !has_column(sql, column)? {
                 let add = format!("ALTER TABLE claims ADD COLUMN {column} {definition}");
@@ -104,15 +97,22 @@ pub fn prepare(sql: &SqlStorage) -> Result<()> {
             }
         }
         sql.exec("ALTER TABLE claims RENAME TO displaced", None)?;
+        sql.exec(&claims, None)?;
     }
-    sql.exec(CLAIMS, None)?;
-    sql.exec(DISPLACED, None)?;
+    let displaced = format!(
+        "CREATE TABLE IF NOT EXISTS displaced (id BLOB PRIMARY KEY, {COLUMNS}) WITHOUT ROWID"
+    );
+    sql.exec(&displaced, None)?;
     Ok(())
 }
 
-/// Whether there is a table `claims`, and it has this column.
+/// Whether `claims` has this column.
 fn has_column(sql: &SqlStorage, column: &str) -> Result<bool> {
     let named = "SELECT 1 FROM pragma_table_info('claims') WHERE name = ?";
-    let found = sql.exec(named, vec![column.into()])?;
+    is_found(sql, named, column.into())
+}
+
+fn is_found(sql: &SqlStorage, query: &str, parameter: SqlStorageValue) -> Result<bool> {
+    let found = sql.exec(query, vec![parameter])?;
     Ok(found.raw().next().transpose()?.is_some())
 }
