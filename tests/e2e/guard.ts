@@ -65,3 +65,15 @@ export class Arrivals<T> {
     return within(`${what} (the ${n}. of ${this.items.filter(match).length} so far)`, promise, seconds);
   }
 }
+
+/** What the first `count` of `promises` give, in the order in which they come. */
+export function firstOf<T>(count: number, promises: readonly Promise<T>[]): Promise<readonly T[]> {
+  return new Promise((resolve, reject) => {
+    const come: T[] = [];
+    for (const promise of promises) {
+      promise.then((value) => {
+        if (come.push(value) === count) resolve(come.slice());
+      }, reject);
+    }
+  });
+}

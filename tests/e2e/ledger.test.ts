@@ -7,7 +7,7 @@ import { changeClaim, claimMadeBy, claimNow, DONE, RUNNING, UNKNOWN } from "./cl
 import { assertFresh, assertRefusal, assertReplay } from "./expect.ts";
 import { startGateway } from "./gateway.ts";
 import type { Gateway, Row } from "./gateway.ts";
-import { barrier } from "./guard.ts";
+import { barrier, firstOf } from "./guard.ts";
 import { startOrigin } from "./origin.ts";
 import type { Origin } from "./origin.ts";
 import { policy } from "./policy.ts";
@@ -55,15 +55,8 @@ test("edge_082 edge_214 rule_5_17 where the contract runs again, exactly one of 
   await changeClaim(gateway, claim, "lease_until", Date.now() - 1);
   assertRefusal(await gateway.post(place.path, key, "[]"), 422, "key-reused");
 
-  const refused: Answer[] = [];
-  const allRefused = Promise.withResolvers<void>();
-  const retries = Array.from({ length: 20 }, async () => {
-    const answer = await gateway.post(place.path, key);
-    if (refused.push(answer) === 19) allRefused.resolve();
-    return answer;
-  });
-  await allRefused.promise;
-  for (const answer of refused.slice(0, 19)) assertRefusal(answer, 409, "request-in-progress");
+  const retries = Array.from({ length: 20 }, () => gateway.post(place.path, key));
+  for (const answer of await firstOf(19, retries)) assertRefusal(answer, 409, "request-in-progress");
   await place.arrived(2);
   const taken = await claimNow(gateway, claim);
   assert.equal(taken?.["state"], RUNNING);
@@ -136,8 +129,10 @@ test("rule_5_14 rule_5_18 the sweep leaves an expired key for as long as it is r
   assert.equal(await claimNow(gateway, gone), undefined);
 });
 
-/** `claims` as it was before there were slots, with the columns that a version knew. */
-const WITHOUT_SLOTS = ["id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record", "id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record, refuse_ms, sketch"];
+/** The columns that version 0.1 began with. */
+const FIRST = "id, fingerprint, attempt, state, first_seen, lease_until, expires_at, record";
+/** Those of `claims` in the versions before there were slots. */
+const WITHOUT_SLOTS = [FIRST, `${FIRST}, refuse_ms, sketch`];
 
 for (const columns of WITHOUT_SLOTS) test(`edge_235 rule_5_29 rows of a version that knew ${columns} are found, replayed, refused and swept`, async () => {
   const place = origin.place();
