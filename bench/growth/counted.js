@@ -21,6 +21,8 @@ export class Ledger extends Built {
     const exec = (...parameters) => this.counting(sql.exec(...parameters), parameters[0]);
     Object.defineProperty(ctx.storage, "sql", { value: standIn(sql, { exec }) });
     super(ctx, env);
+    const { shard } = this;
+    this.shard = { ask: (message) => this.measured(() => shard.ask(message)), alarm: () => shard.alarm() };
     this.cursors = [];
     this.sweeping = [];
     this.rows = 0;
@@ -35,9 +37,9 @@ export class Ledger extends Built {
   }
 
   /** A cursor knows what it has written once it has been read to its end. */
-  async ask(message) {
+  async measured(call) {
     const began = performance.now();
-    const answer = await super.ask(message);
+    const answer = await call();
     this.calls.push(performance.now() - began);
     this.rows += sum(this.cursors.splice(0), "rowsWritten");
     return answer;

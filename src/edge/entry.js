@@ -5,6 +5,7 @@
 
 import { DurableObject } from "cloudflare:workers";
 import Built, { Ledger as Shard, Runner } from "built";
+import { Turns } from "./turns.js";
 
 /** After a panic, worker-build starts the Wasm module anew with the next call that goes through its proxies. */
 const state = globalThis.__worker_init_state;
@@ -35,14 +36,16 @@ export default {
 
 /** One shard of the ledger. */
 export class Ledger extends DurableObject {
+  #turns = new Turns((message) => this.shard.ask(message));
+
   constructor(ctx, env) {
     super(ctx, env);
     this.shard = new Shard(ctx, env);
   }
 
-  /** A message of src/protocol/wire.rs, and the answer to it. */
+  /** A message of src/protocol/wire.rs, and the answer to it. Calls that come together are one commit. */
   ask(message) {
-    return this.shard.ask(message);
+    return this.#turns.ask(message);
   }
 
   alarm() {
