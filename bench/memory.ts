@@ -30,8 +30,8 @@ interface Case {
   readonly direction: Direction;
 }
 
-const pass = { program: reprise("always"), path: "/open/large" } as const;
-const fresh = { program: reprise("always"), path: "/v1/large" } as const;
+const pass = { program: reprise(), path: "/open/large" } as const;
+const fresh = { program: reprise(), path: "/v1/large" } as const;
 
 const CASES: readonly Case[] = [
   { name: "bare proxy, upload", program: bare, path: "/open/large", direction: "upload" },

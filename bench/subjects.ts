@@ -23,22 +23,23 @@ export const CEILING = "no work at all";
 export const SUBJECTS: readonly Subject[] = [
   { name: CEILING, scenario: "pass", program: (origin) => peer("static.js", origin) },
   { name: BARE, scenario: "pass", program: bare },
-  { name: "reprise pass", scenario: "pass", program: reprise("overflow"), against: BARE },
+  { name: "reprise pass", scenario: "pass", program: reprise({ kv: "overflow" }), against: BARE },
   { name: "per-key fresh", scenario: "fresh", program: perKey, against: BARE },
   { name: "hops fresh", scenario: "fresh", program: hops, against: "per-key fresh" },
-  { name: "reprise fresh", scenario: "fresh", program: reprise("always"), against: "per-key fresh" },
-  { name: "reprise fresh without KV", scenario: "fresh", program: reprise("overflow"), against: "per-key fresh" },
+  { name: "reprise fresh", scenario: "fresh", program: reprise(), against: "per-key fresh" },
+  { name: "reprise fresh without KV", scenario: "fresh", program: reprise({ kv: "overflow" }), against: "per-key fresh" },
+  { name: "reprise fresh in one shard", scenario: "fresh", program: reprise({ shards: 1 }), against: "per-key fresh" },
   { name: "per-key replay", scenario: "replay", program: perKey, against: BARE },
   { name: "hops replay", scenario: "replay", program: hops, against: "per-key replay" },
-  { name: "reprise replay", scenario: "replay", program: reprise("always"), against: "per-key replay" },
-  { name: "reprise replay without memory", scenario: "replay", program: reprise("always", 0), against: "per-key replay" },
+  { name: "reprise replay", scenario: "replay", program: reprise(), against: "per-key replay" },
+  { name: "reprise replay without memory", scenario: "replay", program: reprise({ memory: 0 }), against: "per-key replay" },
   { name: "per-key mismatch", scenario: "mismatch", program: perKey, against: BARE },
   { name: "hops mismatch", scenario: "mismatch", program: hops, against: "per-key mismatch" },
-  { name: "reprise mismatch", scenario: "mismatch", program: reprise("always"), against: "per-key mismatch" },
-  { name: "reprise mismatch without memory", scenario: "mismatch", program: reprise("always", 0), against: "per-key mismatch" },
+  { name: "reprise mismatch", scenario: "mismatch", program: reprise(), against: "per-key mismatch" },
+  { name: "reprise mismatch without memory", scenario: "mismatch", program: reprise({ memory: 0 }), against: "per-key mismatch" },
   { name: "per-key running", scenario: "running", program: perKey, against: BARE },
   { name: "hops running", scenario: "running", program: hops, against: "per-key running" },
-  { name: "reprise running", scenario: "running", program: reprise("always"), against: "per-key running" },
+  { name: "reprise running", scenario: "running", program: reprise(), against: "per-key running" },
 ];
 
 /** Those whose name has one of these words; all without any. */
@@ -46,12 +47,19 @@ export function named(words: readonly string[]): readonly Subject[] {
   return words.length === 0 ? SUBJECTS : SUBJECTS.filter(({ name }) => words.some((word) => name.includes(word)));
 }
 
-/**
- * The built Worker. `kv` is when it writes to KV: `always`, as by default, or only what does not fit into a row (`overflow`). `memory` is
- * how much an isolate remembers of what it has seen done, by default as by default.
- */
-export function reprise(kv: "always" | "overflow", memory: number | string = "4 MiB"): Subject["program"] {
-  return (origin) => ({ modules: BUILT, vars: { POLICY: policy(origin, kv, memory) }, objects: { LEDGER: "Ledger", RUNNER: "Runner" }, kv: "RESPONSES" });
+/** How the built Worker is set up; by default as it is by default. */
+interface Setup {
+  /** When it writes to KV: `overflow` is only what does not fit into a row. */
+  readonly kv?: "always" | "overflow";
+  /** How much an isolate remembers of what it has seen done. */
+  readonly memory?: number | string;
+  /** Objects that the ledger is spread over. */
+  readonly shards?: number;
+}
+
+/** The built Worker. */
+export function reprise(setup: Setup = {}): Subject["program"] {
+  return (origin) => ({ modules: BUILT, vars: { POLICY: policy(origin, setup) }, objects: { LEDGER: "Ledger", RUNNER: "Runner" }, kv: "RESPONSES" });
 }
 
 /** The bare proxy. */
@@ -74,8 +82,11 @@ function peer(file: string, origin: string): Program {
   return { modules: [script("index.js", `peers/${file}`)], vars: { ORIGIN: origin }, objects: {} };
 }
 
-function policy(origin: string, kv: "always" | "overflow", memory: number | string): string {
+function policy(origin: string, { kv = "always", memory = "4 MiB", shards = 8 }: Setup): string {
   return `origin = "${origin}"
+
+[ledger]
+shards = ${shards}
 
 [responses]
 kv = "${kv}"

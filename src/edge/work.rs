@@ -134,7 +134,7 @@ impl Work {
         }
         self.read().await;
         let begun = recent::with(self.settings, |it| it.answer(&self.asked, clock::now()))??;
-        Some(Verdict::of(&self.asked, begun)).filter(is_at_hand)
+        Some(Verdict::of(&self.asked, begun)).filter(Verdict::is_at_hand)
     }
 
     fn recall(&self) -> Option<Verdict> {
@@ -142,7 +142,7 @@ impl Work {
         let now = clock::now();
         recent::with(self.settings, |it| it.recall(asked, request, body, now))
             .flatten()
-            .filter(is_at_hand)
+            .filter(Verdict::is_at_hand)
     }
 
     /// Reads the body, if it is there, for what the contract compares of it.
@@ -384,14 +384,6 @@ impl Work {
 
     fn refuse(&mut self, refusal: &Refusal, reply: Reply) {
         let _ = reply.send(self.refusal(refusal));
-    }
-}
-
-/// A body that lies elsewhere comes while its reader reads: only handed over, that is not broken off.
-fn is_at_hand(known: &Verdict) -> bool {
-    match known {
-        Verdict::Replay(record) => matches!(record.body, record::Place::Inline(_)),
-        _ => true,
     }
 }
 

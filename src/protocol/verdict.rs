@@ -212,6 +212,16 @@ impl Verdict {
         }
     }
 
+    /// Whether it can be told as it stands. A body that is kept elsewhere comes while its reader reads, and only in work that was handed
+    /// over that is not broken off. A permission tells nothing.
+    pub fn is_at_hand(&self) -> bool {
+        match self {
+            Self::Replay(record) => matches!(record.body, Place::Inline(_)),
+            Self::Mismatch(_) | Self::Refuse(_) => true,
+            Self::Execute(_) | Self::BodyNeeded => false,
+        }
+    }
+
     fn done(asked: &Begin, attempt: AttemptId, bytes: &[u8]) -> Result<Self, Refusal> {
         let (record, _) = Record::decode(bytes).map_err(|_| {
             Refusal::new(

@@ -110,12 +110,12 @@ impl Work {
         let recalled = self
             .isolate
             .recent(|it| it.recall(&unread, &self.request, &self.body, self.now()));
-        if let Some(known) = recalled.flatten().filter(is_at_hand) {
+        if let Some(known) = recalled.flatten().filter(Verdict::is_at_hand) {
             return Some(known);
         }
         let (asked, _) = self.asked(self.fingerprint);
         let begun = self.isolate.recent(|it| it.answer(&asked, self.now()))??;
-        Some(Verdict::of(&asked, begun)).filter(is_at_hand)
+        Some(Verdict::of(&asked, begun)).filter(Verdict::is_at_hand)
     }
 
     pub async fn tell_remembered(mut self, known: Verdict, reply: Reply) {
@@ -339,14 +339,6 @@ fn told(head: Head, body: Vec<u8>) -> Told {
         head,
         body,
         code: None,
-    }
-}
-
-fn is_at_hand(known: &Verdict) -> bool {
-    match known {
-        Verdict::Replay(record) => matches!(record.body, record::Place::Inline(_)),
-        Verdict::Mismatch(_) | Verdict::Refuse(_) => true,
-        Verdict::Execute(_) | Verdict::BodyNeeded => false,
     }
 }
 
