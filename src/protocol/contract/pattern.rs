@@ -53,9 +53,9 @@ impl NamePattern {
 
     /// Whether `name` is meant.
     pub fn matches(&self, name: &str) -> bool {
-        match self.0.strip_suffix('*') {
-            Some(beginning) => name.starts_with(beginning),
-            None => name == self.0,
+        match self.0.as_bytes() {
+            [beginning @ .., b'*'] => name.as_bytes().starts_with(beginning),
+            whole => name.as_bytes() == whole,
         }
     }
 }
