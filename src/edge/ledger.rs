@@ -2,9 +2,9 @@
 //!
 //! Every event is within one turn of the event loop: the row is read, `protocol::claim` decides, one statement writes, and nothing is
 //! awaited in between. So no other request can come between the read and the write, although they are two statements; and the
-//! runtime holds the answer back until the write is durable (output gate). Events that come together share a turn, one after another, and
-//! so a commit (turns.js). Nothing about a claim is kept in memory (rule 5.12),
-//! only who waits for one ([`Waiters`]) and who has claimed how many ([`NewKeys`]).
+//! runtime holds the answer back until the write is durable (output gate). Events that come together share a turn, one after
+//! another, and so a commit (turns.js). Nothing about a claim is kept in memory (rule 5.12), only who waits for one ([`Waiters`]) and
+//! who has claimed how many ([`NewKeys`]).
 
 mod rows;
 mod sweep;

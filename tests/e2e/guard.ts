@@ -67,13 +67,13 @@ export class Arrivals<T> {
 }
 
 /** What the first `count` of `promises` give, in the order in which they come. */
-export function firstOf<T>(count: number, promises: readonly Promise<T>[]): Promise<readonly T[]> {
-  return new Promise((resolve, reject) => {
-    const come: T[] = [];
-    for (const promise of promises) {
-      promise.then((value) => {
-        if (come.push(value) === count) resolve(come.slice());
-      }, reject);
-    }
-  });
+export function firstOf<T>(count: number, promises: readonly Promise<T>[], seconds?: number): Promise<readonly T[]> {
+  const { promise: all, resolve, reject } = Promise.withResolvers<readonly T[]>();
+  const come: T[] = [];
+  for (const promise of promises) {
+    promise.then((value) => {
+      if (come.push(value) === count) resolve(come.slice());
+    }, reject);
+  }
+  return within(`the first ${count} of ${promises.length} being answered`, all, seconds);
 }

@@ -9,7 +9,7 @@ import { changeClaim, claimMadeBy, claimNow } from "./claims.ts";
 import { assertFresh, assertRefusal, assertReplay } from "./expect.ts";
 import { startGateway } from "./gateway.ts";
 import type { Gateway, Row } from "./gateway.ts";
-import { barrier, within } from "./guard.ts";
+import { barrier, firstOf, within } from "./guard.ts";
 import { startOrigin } from "./origin.ts";
 import type { Origin, Script } from "./origin.ts";
 import { policy } from "./policy.ts";
@@ -39,7 +39,7 @@ const times = <T>(n: number, make: (i: number) => T): T[] => Array.from({ length
  * Sends `n` requests at once to a place that holds every execution, and opens it when all but the one that executes are
  * answered. Gives the one answer, and the others.
  */
-async function race(n: number, script: Script, prepare?: (path: string, key: string) => Promise<void>): Promise<{ winner: Answer; losers: Answer[]; path: string; key: string; count: () => number }> {
+async function race(n: number, script: Script, prepare?: (path: string, key: string) => Promise<void>): Promise<{ winner: Answer; losers: readonly Answer[]; path: string; key: string; count: () => number }> {
   const gate = barrier();
   const place = origin.place(script);
   const key = gateway.key();
@@ -49,23 +49,16 @@ async function race(n: number, script: Script, prepare?: (path: string, key: str
     await gate.opened;
     await script(request, response);
   };
-  const losers: Answer[] = [];
-  const allLost = Promise.withResolvers<void>();
-  const answers = times(n, async () => {
-    const answer = await gateway.post(place.path, key);
-    if (losers.push(answer) === n - 1) allLost.resolve();
-    return answer;
-  });
+  const answers = times(n, () => gateway.post(place.path, key));
   // Whoever executes cannot be answered before the gate opens, so the first n - 1 answers are the others'.
-  await within(`${n - 1} of ${n} requests being answered while one executes`, allLost.promise, 30);
-  const others = [...losers];
+  const losers = await firstOf(n - 1, answers, 30);
   // The losers learn of the claim, which is there before the call to the origin is.
   await place.begun(before + 1);
   assert.equal(place.count, before + 1, "exactly one of them executes");
   gate.open();
-  const winner = (await Promise.all(answers)).find((answer) => !others.includes(answer));
+  const winner = (await Promise.all(answers)).find((answer) => !losers.includes(answer));
   assert.ok(winner !== undefined);
-  return { winner, losers: others, path: place.path, key, count: () => place.count - before };
+  return { winner, losers, path: place.path, key, count: () => place.count - before };
 }
 
 test("edge_072 of 100 simultaneous requests one executes, 99 learn that it runs, and all retries get its answer", async () => {
