@@ -45,7 +45,7 @@ async function addEntry(esbuild) {
   const built = "build/built.js";
   renameSync("build/index.js", built);
   const externals = ["./index_bg.wasm", "cloudflare:workers"].map((name) => `--external:${name}`);
-  const flags = ["--bundle", "--format=esm", "--minify", `--alias:built=./${built}`, ...externals, "--log-level=warning"];
+  const flags = ["--bundle", "--format=esm", "--minify", `--alias:built=./${built}`, "--loader:.md=text", ...externals, "--log-level=warning"];
   await mustRun(esbuild, ["src/edge/entry.js", ...flags, "--outfile=build/index.js"]);
   rmSync(built);
 }

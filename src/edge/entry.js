@@ -5,6 +5,7 @@
 
 import { DurableObject } from "cloudflare:workers";
 import Built, { Ledger as Shard, Runner } from "built";
+import refusals from "../../docs/reference/refusals.md";
 import { Turns } from "./turns.js";
 
 /** After a panic, worker-build starts the Wasm module anew with the next call that goes through its proxies. */
@@ -15,6 +16,8 @@ const state = globalThis.__worker_init_state;
  */
 const there = Promise.resolve();
 globalThis.queueMicrotask = (task) => void there.then(task);
+/** What the gateway serves under /.reprise/refusals: a page is no code, and Wasm has to be compiled. */
+globalThis.refusals = () => refusals;
 addEventListener("unhandledrejection", ({ reason }) => {
   if (reason instanceof WebAssembly.RuntimeError) state.criticalError = true;
 });

@@ -16,9 +16,6 @@ use worker::Env;
 /// No request below this reaches the origin.
 pub const PREFIX: &str = "/.reprise/";
 
-/// What the `type` of a refusal points to.
-const REFUSALS: &str = include_str!("../../docs/reference/refusals.md");
-
 /// Answers `path`, which begins with [`PREFIX`].
 pub fn answer(
     path: &str,
@@ -27,7 +24,7 @@ pub fn answer(
 ) -> Result<Response, JsValue> {
     match path {
         "/.reprise/health" => health(env, settings),
-        TYPE_PATH => text(200, "text/markdown; charset=utf-8", REFUSALS),
+        TYPE_PATH => text(200, "text/markdown; charset=utf-8", &js::refusals()),
         _ => text(
             404,
             "text/plain",

@@ -57,6 +57,10 @@ extern "C" {
     #[wasm_bindgen(js_namespace = console)]
     pub fn log(line: &str);
 
+    /// `docs/reference/refusals.md`, from entry.js.
+    #[wasm_bindgen(js_name = refusals)]
+    pub fn refusals() -> String;
+
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
     pub fn get_random_values(bytes: &mut [u8]);
 

@@ -45,7 +45,7 @@ impl Mismatch {
         let Place::Inline(body) = &self.record.as_ref()?.body else {
             return None;
         };
-        let answer: Value = serde_json::from_slice(body).ok()?;
+        let answer: Value = serde_json::from_str(str::from_utf8(body).ok()?).ok()?;
         let id = answer.pointer(pointer)?;
         (id.is_string() || id.is_number()).then(|| id.clone())
     }

@@ -1,6 +1,7 @@
 //! The canonical form of a JSON text (RFC 8785), where it loses nothing.
 
 use super::leaves::Leaves;
+use super::number;
 use crate::protocol::json::{Json, parse, tokens};
 use crate::protocol::order;
 use hifijson::value::Value;
@@ -63,8 +64,10 @@ impl Writer {
             Value::Null => self.scalar(b"null"),
             Value::Bool(true) => self.scalar(b"true"),
             Value::Bool(false) => self.scalar(b"false"),
-            Value::Number((spelling, _)) if is_short(spelling) => self.scalar(spelling.as_bytes()),
-            Value::Number((spelling, _)) => self.scalar(number(spelling)?.as_bytes()),
+            Value::Number((spelling, _)) if number::is_short(spelling) => {
+                self.scalar(spelling.as_bytes())
+            }
+            Value::Number((spelling, _)) => self.scalar(number::canonical(spelling)?.as_bytes()),
             Value::String(text) => {
                 string(text, &mut self.out);
                 true
@@ -180,77 +183,4 @@ fn string(text: &str, out: &mut Vec<u8>) {
     }
     out.extend(rest);
     out.push(b'"');
-}
-
-/// Whether this is a number as ECMAScript would write it, of so few digits that no other number of as few has its double (15: IEEE 754,
-/// `DBL_DIG`). Most numbers are.
-fn is_short(spelling: &str) -> bool {
-    let unsigned = spelling.strip_prefix('-').unwrap_or(spelling);
-    let (whole, fraction) = match unsigned.split_once('.') {
-        None => (unsigned, None),
-        Some((whole, fraction)) => (whole, Some(fraction)),
-    };
-    let plain = |digits: &str| !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit());
-    // Below 10^-6 there is an exponent.
-    let in_full = |fraction: &str| whole != "0" || !fraction.starts_with("000000");
-    whole.len() + fraction.map_or(0, str::len) <= 15
-        && plain(whole)
-        && (whole == "0" || !whole.starts_with('0'))
-        && match fraction {
-            // `-0` is written `0`.
-            None => spelling != "-0",
-            Some(fraction) => plain(fraction) && !fraction.ends_with('0') && in_full(fraction),
-        }
-}
-
-/// RFC 8785 §3.2.2.3: as ECMAScript writes the double. `None` if the double is not exactly the number that was spelled:
-/// 9007199254740993 and 9007199254740992 are one double and two numbers.
-fn number(spelling: &str) -> Option<String> {
-    let double: f64 = spelling.parse().ok()?;
-    if !double.is_finite() {
-        return None;
-    }
-    let canonical = ryu_js::Buffer::new().format_finite(double).to_owned();
-    (canonical == spelling || Decimal::read(spelling)? == Decimal::read(&canonical)?)
-        .then_some(canonical)
-}
-
-/// An exact decimal number: `digits × 10^exponent`, without zeros at either end of the digits.
-#[derive(PartialEq)]
-struct Decimal {
-    negative: bool,
-    digits: String,
-    exponent: i64,
-}
-
-impl Decimal {
-    fn read(spelling: &str) -> Option<Self> {
-        let (mantissa, exponent) = match spelling.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse().ok()?),
-            None => (spelling, 0_i64),
-        };
-        let unsigned = mantissa.strip_prefix('-');
-        let (integer, fraction) = {
-            let text = unsigned.unwrap_or(mantissa);
-            text.split_once('.').unwrap_or((text, ""))
-        };
-        let all = format!("{integer}{fraction}");
-        let significant = all.trim_start_matches('0');
-        let digits = significant.trim_end_matches('0');
-        if digits.is_empty() {
-            // Zero has no sign: `-0` and `0` are one number, and RFC 8785 writes both as `0`.
-            return Some(Self {
-                negative: false,
-                digits: String::new(),
-                exponent: 0,
-            });
-        }
-        let dropped = i64::try_from(significant.len() - digits.len()).ok()?;
-        let places = i64::try_from(fraction.len()).ok()?;
-        Some(Self {
-            negative: unsigned.is_some(),
-            digits: digits.to_owned(),
-            exponent: exponent.checked_sub(places)?.checked_add(dropped)?,
-        })
-    }
 }

@@ -7,6 +7,7 @@ pub mod json;
 pub mod leaves;
 mod media_type;
 pub mod multipart;
+mod number;
 mod part;
 pub mod sketch;
 
