@@ -164,9 +164,9 @@ impl Gateway {
         let rules = &guarded.contract.fingerprint;
         let body = Body::Bytes(ORDER.to_vec());
         let contents = Contents::of(rules, request, &body);
-        let fingerprint = Fingerprint::with(rules, request, &contents);
         let attempt = AttemptId::new([9; 16]);
-        let mut question = guarded.question(attempt, request, fingerprint, false, 0);
+        let mut question = guarded.question(attempt, false, 0);
+        guarded.read(&mut question, request, &contents);
         question.sketch = guarded.sketch(attempt, request, &contents);
         let Call::Begin(event) = sent(&Call::Begin(question.clone())) else {
             unreachable!("it was a begin");
@@ -183,7 +183,7 @@ impl Gateway {
         Asked {
             exchange: exchange.about(guarded.key.clone()),
             guarded,
-            fingerprint: fingerprint.unwrap(),
+            fingerprint: question.fingerprint.unwrap(),
             verdict: Verdict::of(&question, begun),
             write,
         }

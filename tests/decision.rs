@@ -345,7 +345,7 @@ fn rule_2_12_rule_3_6_a_guarded_request_has_its_key_and_its_caller() {
     let guarded = |key: &str, token: &str| {
         let headers = [("Idempotency-Key", key), ("Authorization", token)];
         match decide(&policy, &request("POST", "http://h/v1/x", &headers), NOW) {
-            Decision::Guard(guarded) => (guarded.key.as_str().to_owned(), guarded.caller),
+            Decision::Guard(guarded) => (guarded.key.as_str().to_owned(), guarded.caller()),
             other => panic!("{other:?}"),
         }
     };

@@ -3,10 +3,15 @@
 // A test that cannot go on says so by panicking.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "protocol/fixture.rs"]
+mod fixture;
+
 use proptest::prelude::*;
 use reprise::protocol::claim::{
     self, AttemptId, Begin, Begun, Claim, ClaimId, Ending, ScopeId, Settle, Settled, State, Write,
 };
+use reprise::protocol::contract::FingerprintPart;
+use reprise::protocol::fingerprint::exact::Whole;
 use reprise::protocol::fingerprint::{Fingerprint, HeadFingerprint, Print};
 use reprise::protocol::headers::Headers;
 use reprise::protocol::recent::{BELIEVED_MS, Recent};
@@ -206,46 +211,71 @@ fn rule_8_17_a_mismatch_is_told_only_where_it_can_be_explained_as_the_ledger_doe
     assert_eq!(recent.answer(&other, at(2)), Some(told));
 }
 
-fn request(media_type: &str) -> Inbound {
+fn request(url: &str, media_type: &str) -> Inbound {
     let mut headers = Headers::new();
     headers.push("content-type", media_type);
-    Inbound::new("POST", "http://h/v1/orders", headers).unwrap()
+    headers.push("x-tenant", "a");
+    Inbound::new("POST", url, headers).unwrap()
 }
 
 #[test]
 fn rule_8_17_a_request_that_comes_again_to_the_byte_is_not_read_again() {
     let (mut recent, event) = after_settle();
+    let claim = event.claim;
+    let rules = fixture::contract("").fingerprint;
     let body = Body::Bytes(b"{\"a\":1}".to_vec());
-    let json = request("application/json");
-    let retry = asks(1, 2, 1);
-    assert_eq!(recent.recall(&retry, &json, &body, at(1)), None);
-    recent.told(&retry, event.attempt, &json, &body, None);
-    let same = Some(Verdict::Replay(record(&event, 10)));
-    assert_eq!(recent.recall(&retry, &json, &body, at(1)), same);
-    // Another body, media type or head may be another request: that is for its fingerprint to say.
-    let spaced = Body::Bytes(b"{\"a\": 1}".to_vec());
-    assert_eq!(recent.recall(&retry, &json, &spaced, at(1)), None);
-    assert_eq!(recent.recall(&retry, &json, &Body::Absent, at(1)), None);
-    assert_eq!(
-        recent.recall(&retry, &request("text/plain"), &body, at(1)),
-        None
-    );
-    let elsewhere = Begin {
-        head: HeadFingerprint::from_bytes([8; 32]),
-        ..retry.clone()
+    let json = request("http://h/v1/orders", "application/json");
+    let first = Whole {
+        rules: &rules,
+        request: &json,
+        body: &body,
     };
-    assert_eq!(recent.recall(&elsewhere, &json, &body, at(1)), None);
-    assert_eq!(recent.recall(&retry, &json, &body, at(BELIEVED_MS)), None);
+    assert_eq!(recent.recall(claim, first, at(1)), None);
+    recent.told(claim, event.attempt, first, None);
+    let same = Some(Verdict::Replay(record(&event, 10)));
+    assert_eq!(recent.recall(claim, first, at(1)), same);
+    assert_eq!(recent.recall(claim, first, at(BELIEVED_MS)), None);
+    // Another body, or another head, may be another request: that is for its fingerprint to say.
+    let spaced = Body::Bytes(b"{\"a\": 1}".to_vec());
+    for body in [&spaced, &Body::Absent] {
+        assert_eq!(recent.recall(claim, Whole { body, ..first }, at(1)), None);
+    }
+    for (url, media_type) in [
+        ("http://h/v1/orders", "text/plain"),
+        ("http://h/v1/orders", ""),
+        ("http://h/v1/order", "application/json"),
+        ("http://h/v1/orders?a", "application/json"),
+    ] {
+        let request = &request(url, media_type);
+        let other = Whole { request, ..first };
+        assert_eq!(
+            recent.recall(claim, other, at(1)),
+            None,
+            "{url} {media_type}"
+        );
+    }
+    // So may the same one, where more is compared, or less.
+    let (mut more, mut less) = (rules.clone(), rules.clone());
+    more.parts
+        .push(FingerprintPart::Header("x-tenant".to_owned()));
+    less.parts.retain(|part| *part != FingerprintPart::Query);
+    for rules in [&more, &less] {
+        assert_eq!(recent.recall(claim, Whole { rules, ..first }, at(1)), None);
+    }
 
     let refusal = Refusal::new(Code::KeyReused, "another request");
-    recent.told(&retry, event.attempt, &json, &spaced, Some(refusal.clone()));
-    let told = Some(Verdict::Refuse(refusal.clone()));
-    assert_eq!(recent.recall(&retry, &json, &spaced, at(1)), told);
-    assert_eq!(recent.recall(&retry, &json, &body, at(1)), same);
+    let second = Whole {
+        body: &spaced,
+        ..first
+    };
+    recent.told(claim, event.attempt, second, Some(refusal.clone()));
+    let told = Some(Verdict::Refuse(refusal));
+    assert_eq!(recent.recall(claim, second, at(1)), told);
+    assert_eq!(recent.recall(claim, first, at(1)), same);
 
     // What was told of another attempt's answer says nothing of this one's.
-    recent.told(&asks(1, 4, 1), attempt(4), &json, &spaced, None);
-    assert_eq!(recent.recall(&retry, &json, &spaced, at(1)), told);
+    recent.told(claim, attempt(4), second, None);
+    assert_eq!(recent.recall(claim, second, at(1)), told);
 }
 
 #[test]

@@ -73,7 +73,10 @@ pub fn judge(policy: &Policy, request: &Inbound, length: usize, body: &Body) -> 
             let Decision::Guard(again) = decided(policy, request, length, body) else {
                 panic!("decided otherwise the second time");
             };
-            assert_eq!((again.claim, again.caller), (guarded.claim, guarded.caller));
+            assert_eq!(
+                (again.claim, again.caller()),
+                (guarded.claim, guarded.caller())
+            );
             compare(&guarded, request, body);
             true
         }

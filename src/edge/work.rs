@@ -24,6 +24,7 @@ use crate::protocol::claim::{AttemptId, Begin};
 use crate::protocol::contract::LedgerDown;
 use crate::protocol::decision::Guarded;
 use crate::protocol::exchange::Exchange;
+use crate::protocol::fingerprint::exact::Whole;
 use crate::protocol::fingerprint::{Contents, Fingerprint};
 use crate::protocol::handover::Handover;
 use crate::protocol::policy::{Dispatch, KvMode};
@@ -98,7 +99,7 @@ impl Work {
     ) -> Self {
         let (wait_ms, granted_s) = prefer::wait_ms(&guarded.contract.running, &request.headers);
         let uploads = body.whole().is_none();
-        let asked = guarded.question(attempt, &request, None, uploads, wait_ms);
+        let asked = guarded.question(attempt, uploads, wait_ms);
         Self {
             fingerprint: None,
             contents: Contents::unread(&guarded.contract.fingerprint),
@@ -138,21 +139,29 @@ impl Work {
     }
 
     fn recall(&self) -> Option<Verdict> {
-        let (asked, request, body) = (&self.asked, &self.request, self.body.whole()?);
-        let now = clock::now();
-        recent::with(self.settings, |it| it.recall(asked, request, body, now))
+        let (claim, request, now) = (self.guarded.claim, self.whole()?, clock::now());
+        recent::with(self.settings, |it| it.recall(claim, request, now))
             .flatten()
             .filter(Verdict::is_at_hand)
     }
 
-    /// Reads the body, if it is there, for what the contract compares of it.
+    fn whole(&self) -> Option<Whole<'_>> {
+        Some(Whole {
+            rules: &self.guarded.contract.fingerprint,
+            request: &self.request,
+            body: self.body.whole()?,
+        })
+    }
+
+    /// Reads the request for what the contract compares of it; of the body, what is there.
     pub async fn read(&mut self) {
         let rules = &self.guarded.contract.fingerprint;
         if let Incoming::Whole(body) = &self.body {
             self.contents = digest::contents(rules, &self.request, body).await;
         }
-        self.fingerprint = Fingerprint::with(rules, &self.request, &self.contents);
-        self.asked.fingerprint = self.fingerprint;
+        self.guarded
+            .read(&mut self.asked, &self.request, &self.contents);
+        self.fingerprint = self.asked.fingerprint;
     }
 
     /// Tells it. There is nothing to be lost with a client that goes away.
@@ -272,9 +281,10 @@ impl Work {
 
     /// The same request will be told the same of what `attempt` has done.
     fn remember(&self, attempt: AttemptId, refusal: Option<Refusal>) {
-        if let (Incoming::Whole(body), Some(_)) = (&self.body, self.fingerprint) {
+        if let (Some(request), Some(_)) = (self.whole(), self.fingerprint) {
+            let claim = self.guarded.claim;
             recent::with(self.settings, |it| {
-                it.told(&self.asked, attempt, &self.request, body, refusal);
+                it.told(claim, attempt, request, refusal)
             });
         }
     }

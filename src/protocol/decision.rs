@@ -65,30 +65,27 @@ pub struct Guarded<'p> {
     pub key: Key,
     /// The claim of this caller's key.
     pub claim: ClaimId,
-    /// Who is asking, whatever the key (rule 3.6).
-    pub caller: ScopeId,
+    scope: Scope,
 }
 
 impl Guarded<'_> {
-    /// What the ledger is asked for `attempt`, but for the sketch. `uploads` is that the body is still on its way, and takes its time
-    /// (rule 4.22).
-    pub fn question(
-        &self,
-        attempt: AttemptId,
-        request: &Inbound,
-        fingerprint: Option<Fingerprint>,
-        uploads: bool,
-        wait_ms: u64,
-    ) -> Begin {
+    /// Who is asking, whatever the key (rule 3.6).
+    pub fn caller(&self) -> ScopeId {
+        self.scope.clone().caller()
+    }
+
+    /// What the ledger is asked for `attempt`, but for what has to be [read](Self::read) of the request, and for the sketch. `uploads` is
+    /// that the body is still on its way, and takes its time (rule 4.22).
+    pub fn question(&self, attempt: AttemptId, uploads: bool, wait_ms: u64) -> Begin {
         let contract = self.contract;
         Begin {
             claim: self.claim,
             attempt,
-            head: HeadFingerprint::of(&contract.fingerprint, request),
-            fingerprint,
+            head: HeadFingerprint::UNREAD,
+            fingerprint: None,
             lease_ms: self.route.lease_ms + if uploads { self.route.upload_ms } else { 0 },
             retention_ms: contract.retention.ms,
-            scope: self.caller,
+            scope: self.caller(),
             wait_ms,
             run_again: contract.unknown.lease_over == LeaseOver::RunAgain,
             running_first: contract.mismatch.while_running == WhileRunning::RunningFirst,
@@ -99,6 +96,13 @@ impl Guarded<'_> {
             sketch: Vec::new(),
             tell_record: contract.mismatch.resource.is_some(),
         }
+    }
+
+    /// Reads `request`, of whose body `contents` are known, into the question that is asked about it.
+    pub fn read(&self, asked: &mut Begin, request: &Inbound, contents: &Contents) {
+        let rules = &self.contract.fingerprint;
+        asked.head = HeadFingerprint::of(rules, request);
+        asked.fingerprint = Fingerprint::with(rules, request, contents);
     }
 
     /// What a mismatch would be explained by, from the body as it was read. The attempt's id is its salt: whoever reads the row
@@ -194,7 +198,7 @@ fn by_key<'p>(
     let scope = Scope::of(&contract.scope, request, route.template.as_str());
     Decision::Guard(Guarded {
         claim: scope.clone().claim(&key),
-        caller: scope.caller(),
+        scope,
         key,
         route,
         contract,

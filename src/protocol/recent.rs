@@ -4,11 +4,10 @@
 //! knows nothing. It is bounded in bytes, and believed for a short time only.
 
 use super::claim::{self, AttemptId, Begin, Begun, Claim, ClaimId, Ending, State};
-use super::fingerprint::exact::Exact;
+use super::fingerprint::exact::{Exact, Whole};
 use super::fingerprint::{Fingerprint, Print};
 use super::record::Record;
 use super::refusal::Refusal;
-use super::request::{Body, Inbound};
 use super::time::Time;
 use super::verdict::Verdict;
 use std::collections::{BTreeMap, VecDeque};
@@ -88,19 +87,13 @@ impl Recent {
         }
     }
 
-    /// The same for a request that has come before, to the byte: it need not be read for it. `event` knows no more than its head.
-    pub fn recall(
-        &self,
-        event: &Begin,
-        request: &Inbound,
-        body: &Body,
-        now: Time,
-    ) -> Option<Verdict> {
-        let seen = self.claims.get(&event.claim)?;
+    /// What `request` would be told of `claim` where it has come before, to the byte: it need not be read for it.
+    pub fn recall(&self, claim: ClaimId, request: Whole<'_>, now: Time) -> Option<Verdict> {
+        let seen = self.claims.get(&claim)?;
         if seen.there(now)? >= seen.claim.expires_at {
             return None;
         }
-        let is = |exact: &Exact| exact.is(event.head, request, body);
+        let is = |exact: &Exact| exact.is(request);
         match (&seen.same, &seen.other) {
             (Some((same, record)), _) if is(same) => Some(Verdict::Replay(record.clone())),
             (_, Some((other, refusal))) if is(other) => Some(Verdict::Refuse(refusal.clone())),
@@ -111,18 +104,17 @@ impl Recent {
     /// What a request was told of a claim that is remembered.
     pub fn told(
         &mut self,
-        event: &Begin,
+        claim: ClaimId,
         attempt: AttemptId,
-        request: &Inbound,
-        body: &Body,
+        request: Whole<'_>,
         refusal: Option<Refusal>,
     ) {
         let most = self.most / 8;
         let same = |seen: &&mut Seen| seen.claim.attempt == attempt;
-        let Some(seen) = self.claims.get_mut(&event.claim).filter(same) else {
+        let Some(seen) = self.claims.get_mut(&claim).filter(same) else {
             return;
         };
-        let Some(exact) = Exact::within(most, event.head, request, body) else {
+        let Some(exact) = Exact::within(most, request) else {
             return;
         };
         self.bytes -= seen.bytes();

@@ -6,6 +6,7 @@ use super::digest::{PartsHasher, hex};
 use super::jwt::{self, ClaimValue};
 use super::key::Key;
 use super::request::Inbound;
+use std::fmt;
 
 /// Changes whenever the derivation does. The old one is then kept beside it for one retention window: a silent change would
 /// make every claim look new (edge case 235).
@@ -36,6 +37,12 @@ fn is_shown(part: &ScopePart, request: &Inbound) -> bool {
 /// Whose key it is: the parts that the contract names, read once.
 #[derive(Clone)]
 pub struct Scope(PartsHasher);
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scope(..)")
+    }
+}
 
 impl Scope {
     /// Of `request`. `route` is the path template of the route.

@@ -16,6 +16,7 @@ use reprise::protocol::claim::{AttemptId, Begin};
 use reprise::protocol::contract::LedgerDown;
 use reprise::protocol::decision::Guarded;
 use reprise::protocol::exchange::Exchange;
+use reprise::protocol::fingerprint::exact::Whole;
 use reprise::protocol::fingerprint::{Contents, Fingerprint};
 use reprise::protocol::handover::Handover;
 use reprise::protocol::headers::Headers;
@@ -96,24 +97,23 @@ impl Work {
     }
 
     /// What the ledger is asked, and how long of that the client has asked to wait.
-    fn asked(&self, fingerprint: Option<Fingerprint>) -> (Begin, Option<u64>) {
+    fn asked(&self) -> (Begin, Option<u64>) {
         let (wait_ms, granted_s) =
             prefer::wait_ms(&self.guarded.contract.running, &self.request.headers);
-        let asked = self
-            .guarded
-            .question(self.attempt, &self.request, fingerprint, false, wait_ms);
+        let mut asked = self.guarded.question(self.attempt, false, wait_ms);
+        self.guarded.read(&mut asked, &self.request, &self.contents);
         (asked, granted_s)
     }
 
     pub fn known(&self) -> Option<Verdict> {
-        let (unread, _) = self.asked(None);
+        let claim = self.guarded.claim;
         let recalled = self
             .isolate
-            .recent(|it| it.recall(&unread, &self.request, &self.body, self.now()));
+            .recent(|it| it.recall(claim, self.whole(), self.now()));
         if let Some(known) = recalled.flatten().filter(Verdict::is_at_hand) {
             return Some(known);
         }
-        let (asked, _) = self.asked(self.fingerprint);
+        let (asked, _) = self.asked();
         let begun = self.isolate.recent(|it| it.answer(&asked, self.now()))??;
         Some(Verdict::of(&asked, begun)).filter(Verdict::is_at_hand)
     }
@@ -122,7 +122,7 @@ impl Work {
         self.world.figures.borrow_mut().remembered(&known);
         self.world.oracle.borrow_mut().remembers(self.attempt);
         self.note(|| "remembers it".to_owned());
-        let (asked, _) = self.asked(self.fingerprint);
+        let (asked, _) = self.asked();
         match self.vouch().await {
             Ok(()) => self.tell(known, &asked, reply).await,
             Err(refusal) => self.refuse(&refusal, reply),
@@ -130,7 +130,7 @@ impl Work {
     }
 
     pub async fn run(mut self, reply: Reply) {
-        let (mut asked, granted_s) = self.asked(self.fingerprint);
+        let (mut asked, granted_s) = self.asked();
         asked.sketch = self
             .guarded
             .sketch(self.attempt, &self.request, &self.contents);
@@ -196,7 +196,7 @@ impl Work {
     async fn tell(&mut self, known: Verdict, asked: &Begin, reply: Reply) {
         let told = match known {
             Verdict::Replay(record) => {
-                self.remember(asked, record.attempt, None);
+                self.remember(record.attempt, None);
                 match self.stored_body(&record).await {
                     Some(body) => self.replay(&record, body),
                     None if self.world.has(Defect::MissIsNew) => {
@@ -208,7 +208,7 @@ impl Work {
             Verdict::Mismatch(mismatch) => {
                 let contract = self.guarded.contract;
                 let refusal = mismatch.explained(contract, &self.request, &self.contents);
-                self.remember(asked, mismatch.attempt, Some(refusal.clone()));
+                self.remember(mismatch.attempt, Some(refusal.clone()));
                 self.refusal(&refusal)
             }
             Verdict::Refuse(refusal) => self.refusal(&refusal),
@@ -218,10 +218,18 @@ impl Work {
         self.send(told, reply);
     }
 
-    fn remember(&self, asked: &Begin, attempt: AttemptId, refusal: Option<Refusal>) {
-        self.isolate.recent(|it| {
-            it.told(asked, attempt, &self.request, &self.body, refusal);
-        });
+    fn whole(&self) -> Whole<'_> {
+        Whole {
+            rules: &self.guarded.contract.fingerprint,
+            request: &self.request,
+            body: &self.body,
+        }
+    }
+
+    fn remember(&self, attempt: AttemptId, refusal: Option<Refusal>) {
+        let claim = self.guarded.claim;
+        self.isolate
+            .recent(|it| it.told(claim, attempt, self.whole(), refusal));
     }
 
     async fn without_ledger(&mut self, asked: &Begin, reply: Reply) {

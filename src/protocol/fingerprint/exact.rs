@@ -1,51 +1,92 @@
 //! A request told again byte by byte, so that it need not be read by its meaning once more.
 
-use super::HeadFingerprint;
+use super::METHOD_OVERRIDES;
+use crate::protocol::contract::{FingerprintPart, FingerprintRules};
 use crate::protocol::request::{Body, Inbound};
 
-/// All that decides what a request counts as: its head as far as it is compared, what it says of its body, and the body. Under the
-/// same rules, two requests with the same of these have the same fingerprint, and differ from a third in the same.
+/// A request whose body is there, and what its contract compares of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Whole<'r> {
+    /// What is compared.
+    pub rules: &'r FingerprintRules,
+    /// Its head.
+    pub request: &'r Inbound,
+    /// Its body.
+    pub body: &'r Body,
+}
+
+/// All that decides what a request counts as, as it came: its head as far as it may be compared, and the body. Two requests with the
+/// same of these have the same fingerprint, and differ from a third in the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exact {
-    head: HeadFingerprint,
-    said: String,
+    head: String,
     body: Body,
 }
 
 impl Exact {
-    /// Of a request whose `body` is whole; `None` where that is longer than `most` bytes.
-    pub fn within(
-        most: usize,
-        head: HeadFingerprint,
-        request: &Inbound,
-        body: &Body,
-    ) -> Option<Self> {
-        (length(body) <= most).then(|| Self {
-            head,
-            said: said(request).collect(),
-            body: body.clone(),
+    /// Of a request; `None` where its body is longer than `most` bytes.
+    pub fn within(most: usize, whole: Whole<'_>) -> Option<Self> {
+        (length(whole.body) <= most).then(|| {
+            let mut head = String::new();
+            whole.each_said(|said| head.push_str(said));
+            Self {
+                head,
+                body: whole.body.clone(),
+            }
         })
     }
 
     /// Whether it is that request.
-    pub fn is(&self, head: HeadFingerprint, request: &Inbound, body: &Body) -> bool {
-        let mut left = self.said.as_str();
-        let goes_on = |part| match left.strip_prefix(part) {
-            Some(rest) => {
-                left = rest;
-                true
-            }
-            None => false,
-        };
-        self.head == head
-            && is_equal(&self.body, body)
-            && said(request).all(goes_on)
-            && left.is_empty()
+    pub fn is(&self, whole: Whole<'_>) -> bool {
+        let mut left = Some(self.head.as_str());
+        whole.each_said(|said| left = left.and_then(|left| left.strip_prefix(said)));
+        left == Some("") && is_equal(&self.body, whole.body)
     }
 
     /// About how many bytes it takes.
     pub fn bytes(&self) -> usize {
-        self.said.len() + length(&self.body)
+        self.head.len() + length(&self.body)
+    }
+}
+
+impl Whole<'_> {
+    /// What the head says, piece by piece. Each ends as none can go on, so that no other pieces make the same text; and which they are
+    /// says what is compared.
+    fn each_said(&self, mut see: impl FnMut(&str)) {
+        let Self { rules, request, .. } = self;
+        let mut say = |text: &str, end: &str| {
+            see(text);
+            see(end);
+        };
+        say(&request.method, "\n");
+        say(&request.path, "\n");
+        say(request.query.as_deref().unwrap_or_default(), "\n");
+        let compared = rules.parts.iter().filter(|_| rules.compare);
+        let named = compared.map(|part| match part {
+            FingerprintPart::Header(name) => name.as_str(),
+            part => kind(part),
+        });
+        for name in named
+            .chain(METHOD_OVERRIDES)
+            .chain(["content-type", "content-encoding"])
+        {
+            say(name, "\n");
+            request.headers.lines(name).for_each(|line| say(line, "\r"));
+        }
+    }
+}
+
+/// What no header is called.
+fn kind(part: &FingerprintPart) -> &'static str {
+    match part {
+        FingerprintPart::Method => "@method",
+        FingerprintPart::Path => "@path",
+        FingerprintPart::Query => "@query",
+        FingerprintPart::QueryRaw => "@query:raw",
+        FingerprintPart::MediaType => "@media-type",
+        FingerprintPart::Header(_) => "@header",
+        FingerprintPart::Body => "@body",
+        FingerprintPart::BodyExact => "@body:exact",
     }
 }
 
@@ -62,12 +103,4 @@ fn length(body: &Body) -> usize {
         Body::Absent => 0,
         Body::Bytes(bytes) => bytes.len(),
     }
-}
-
-/// What says how the body is to be read, each line ended as no header line can end.
-fn said(request: &Inbound) -> impl Iterator<Item = &str> {
-    let lines = |name| request.headers.lines(name);
-    let types = lines("content-type").flat_map(|line| [line, "\n"]);
-    let codings = lines("content-encoding").flat_map(|line| [line, "\r"]);
-    types.chain(codings)
 }

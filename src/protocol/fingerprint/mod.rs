@@ -59,6 +59,9 @@ impl Fingerprint {
 pub struct HeadFingerprint(Sha256Digest);
 
 impl HeadFingerprint {
+    /// Of no request: of one that has not been read yet.
+    pub const UNREAD: Self = Self([0; 32]);
+
     /// Of the head of `request`.
     pub fn of(rules: &FingerprintRules, request: &Inbound) -> Self {
         Self(digest(HEAD_DOMAIN, rules, request, &Contents::Pending))
