@@ -1,6 +1,6 @@
 //! Checks the policy and every contract, and compiles their texts in.
 //!
-//! The reader is the Worker's own module, so what builds here is what the Worker can read (rule 10.1). An error ends the
+//! The reader is the Worker's own, so what builds here is what the Worker can read (rule 10.1). An error ends the
 //! build with its file and line.
 
 use std::fmt::Write as _;
@@ -8,18 +8,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs};
 
-// The build needs the reader, not what the rest of the crate does with the result.
-#[allow(dead_code, unused_imports)]
-#[path = "src/protocol"]
-mod protocol {
-    pub mod code;
-    pub mod contract;
-    pub mod order;
-    pub mod policy;
-}
-
-use protocol::contract::Contract;
-use protocol::policy::Policy;
+use reprise_policy::contract::Contract;
+use reprise_policy::policy::Policy;
 
 const CONTRACTS: &str = "contracts";
 

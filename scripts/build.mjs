@@ -16,7 +16,7 @@ const WASM = "build/index_bg.wasm";
 /** The same with the names of its functions, which are an eighth of it: for a profile. */
 const NAMED = "build/index_named.wasm";
 const STAMP = "build/.reprise-inputs";
-const INPUTS = ["src", "contracts", "docs/reference/refusals.md", "build.rs", "Cargo.toml", "Cargo.lock", ".cargo", "scripts/setup"];
+const INPUTS = ["src", "policy", "contracts", "docs/reference/refusals.md", "build.rs", "Cargo.toml", "Cargo.lock", ".cargo", "scripts/setup"];
 /** What it may cost; the tests know the rest of it (tests/allocations.rs). */
 const BUDGETS = JSON.parse(readFileSync("budgets.json", "utf8"));
 /** The features of Wasm that worker-build enables, as wasm-opt takes them, and no others: the runtime must know them. */

@@ -47,7 +47,7 @@ function failure(error) {
 }
 
 function rustTests(filter) {
-  return cargoTest(["--package", "reprise", "--package", "reprise-bench-shards", ...(filter ? [filter] : [])]);
+  return cargoTest(["--package", "reprise", "--package", "reprise-policy", "--package", "reprise-bench-shards", ...(filter ? [filter] : [])]);
 }
 
 /** docs/proof.md. What it prints is a part of the result: how many states there are, and how each defect was found. */

@@ -1,8 +1,7 @@
 //! The rules of `docs/protocol.md`, as pure functions. Time is an argument, randomness is an argument, and nothing waits.
 
+mod bytes;
 pub mod claim;
-pub mod code;
-pub mod contract;
 pub mod control;
 pub mod cors;
 pub mod decision;
@@ -19,10 +18,8 @@ mod jwt;
 pub mod key;
 pub mod never_store;
 pub mod new_keys;
-pub mod order;
 pub mod outcome;
 mod parameters;
-pub mod policy;
 pub mod prefer;
 pub mod recent;
 pub mod record;
@@ -33,6 +30,8 @@ pub mod scope;
 pub mod time;
 pub mod verdict;
 pub mod wire;
+
+pub use reprise_policy::{code, contract, order, policy};
 
 /// The policy and the contracts that this build was made with, validated by `build.rs`.
 pub mod compiled {

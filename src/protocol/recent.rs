@@ -10,7 +10,7 @@ use super::record::Record;
 use super::refusal::Refusal;
 use super::time::Time;
 use super::verdict::Verdict;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 /// How long a claim is believed of which the ledger has not been heard, milliseconds: an operator may have removed it.
 pub const BELIEVED_MS: u64 = 10_000;
@@ -24,7 +24,7 @@ pub struct Recent {
     /// The most that all claims take, bytes; 0 remembers nothing.
     most: usize,
     bytes: usize,
-    claims: BTreeMap<ClaimId, Seen>,
+    claims: HashMap<ClaimId, Seen>,
     /// The oldest first.
     order: VecDeque<ClaimId>,
 }

@@ -1,11 +1,12 @@
 //! The names of claims, attempts and callers.
 
+use crate::protocol::bytes;
 use crate::protocol::digest::{Sha256Digest, hex};
 use serde::{Deserialize, Serialize};
 
 /// SHA-256 of scope and key: the only name under which a key is stored or logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ClaimId(Sha256Digest);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClaimId(#[serde(with = "bytes")] Sha256Digest);
 
 impl ClaimId {
     /// From its digest.
@@ -39,7 +40,7 @@ impl ClaimId {
 
 /// 128 random bits that name one attempt to execute: the owner token of every write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AttemptId([u8; 16]);
+pub struct AttemptId(#[serde(with = "bytes")] [u8; 16]);
 
 impl AttemptId {
     /// From random bytes.
@@ -60,7 +61,7 @@ impl AttemptId {
 
 /// Who asks: a digest of the scope without the key. No row has it; it only keeps one caller from taking every waiting place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScopeId([u8; 16]);
+pub struct ScopeId(#[serde(with = "bytes")] [u8; 16]);
 
 impl ScopeId {
     /// From its digest.

@@ -11,6 +11,7 @@ mod number;
 mod part;
 pub mod sketch;
 
+use super::bytes;
 use super::contract::{FingerprintPart, FingerprintRules};
 use super::digest::{Parts, PartsHasher, Sha256Digest};
 use super::order;
@@ -28,7 +29,7 @@ const HEAD_DOMAIN: &str = "reprise/fingerprint-head/1";
 
 /// The digest of everything that the contract compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fingerprint(Sha256Digest);
+pub struct Fingerprint(#[serde(with = "bytes")] Sha256Digest);
 
 impl Fingerprint {
     /// The fingerprint of `request` with its whole `body` (rule 4.1).
@@ -56,7 +57,7 @@ impl Fingerprint {
 
 /// Everything that the contract compares but the body: all that is known of a request while its body is on its way (rule 4.22).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeadFingerprint(Sha256Digest);
+pub struct HeadFingerprint(#[serde(with = "bytes")] Sha256Digest);
 
 impl HeadFingerprint {
     /// Of no request: of one that has not been read yet.

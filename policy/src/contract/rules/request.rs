@@ -1,6 +1,6 @@
 //! What a contract says about the request: its key, its caller, and what makes two requests the same.
 
-use crate::protocol::contract::{FingerprintPart, Pattern, ScopePart};
+use crate::contract::{FingerprintPart, Pattern, ScopePart};
 
 /// The idempotency key: `[key]`.
 #[derive(Debug, Clone, PartialEq, Eq)]

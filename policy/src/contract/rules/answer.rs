@@ -1,6 +1,6 @@
 //! What a contract says about the answer: what a refusal says, what is kept, what a replay carries, for how long.
 
-use crate::protocol::contract::{NamePattern, headers};
+use crate::contract::{NamePattern, headers};
 
 /// The answer to a known key with another request: `[mismatch]`.
 #[derive(Debug, Clone, PartialEq, Eq)]

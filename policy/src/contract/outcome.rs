@@ -4,7 +4,7 @@ use toml::de::DeValue;
 
 use super::section::{Located, Section};
 use super::source::Place;
-use crate::protocol::order;
+use crate::order;
 
 /// What becomes of a claim (O1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

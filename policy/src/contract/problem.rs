@@ -1,6 +1,6 @@
 //! What is wrong with a policy or a contract, said so that it can be mended without reading this code.
 
-use crate::protocol::order;
+use crate::order;
 use std::cell::RefCell;
 use std::fmt;
 

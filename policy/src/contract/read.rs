@@ -11,7 +11,7 @@ use super::{
     AuthorityRules, Contract, ErrorTemplate, FingerprintPart, KeyToOrigin, Placeholder, ScopePart,
     answer, outcome, request,
 };
-use crate::protocol::code::Code;
+use crate::code::Code;
 
 /// What stands at the top of a contract, and in a route that overrides it.
 pub const CONTRACT_FIELDS: [&str; 13] = [

@@ -1,6 +1,6 @@
 //! `[errors]`, and the `code`, `message` and `type` that stand in the tables of single refusals.
 
-use crate::protocol::code::Code;
+use crate::code::Code;
 
 use super::error_body::{EXAMPLE, ErrorBody, Placeholder};
 use super::headers::media_range;

@@ -7,7 +7,10 @@ use std::cmp::Ordering;
 /// The order is that of UTF-16 code units, which RFC 8785 §3.2.3 wants for JSON, and which differs from that of UTF-8 beyond the
 /// basic plane. Whoever only needs some order takes this one.
 pub fn by_name<'n>(names: impl Iterator<Item = &'n str>) -> Vec<usize> {
-    let names: Vec<&str> = names.collect();
+    positions(&names.collect::<Vec<_>>())
+}
+
+fn positions(names: &[&str]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..names.len()).collect();
     let name = |at: &usize| names.get(*at).copied().unwrap_or_default();
     order.sort_by(|a, b| compare(name(a), name(b)));

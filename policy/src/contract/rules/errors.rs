@@ -1,7 +1,7 @@
 //! What a contract says about the gateway's own errors: their form, their words, their hints.
 
-use crate::protocol::code::Code;
-use crate::protocol::contract::ErrorBody;
+use crate::code::Code;
+use crate::contract::ErrorBody;
 
 /// The form of the gateway's own errors: `[errors]`.
 #[derive(Debug, Clone, PartialEq)]
