@@ -1,10 +1,44 @@
-//! Arrays of bytes on the wire and in records: as serde has them, but read in a loop. Its own reader of 32 bytes is 2 KB of Wasm.
+//! Bytes as they are stored and sent: by postcard, whose format changes with no version of it.
 
+use postcard::ser_flavors::Flavor;
+use serde::Serialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde::ser::{SerializeTuple, Serializer};
 use std::fmt;
 
-/// One after another.
+/// As much as most of what is encoded takes, so that it does not grow in many steps.
+const ROOM: usize = 512;
+
+/// `value` in bytes.
+///
+/// # Errors
+/// Never for what this crate encodes; the type says so because the encoder does.
+pub fn encode(value: &impl Serialize) -> postcard::Result<Vec<u8>> {
+    postcard::serialize_with_flavor(value, Growing(Vec::with_capacity(ROOM)))
+}
+
+/// As postcard's own, which begins with no room at all.
+struct Growing(Vec<u8>);
+
+impl Flavor for Growing {
+    type Output = Vec<u8>;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
+}
+
+/// An array, one byte after another.
 pub fn serialize<S: Serializer, const N: usize>(
     bytes: &[u8; N],
     serializer: S,
@@ -16,7 +50,7 @@ pub fn serialize<S: Serializer, const N: usize>(
     tuple.end()
 }
 
-/// All of them.
+/// As [`serialize`] has written it. In a loop: serde's own reader of 32 bytes is 2 KB of Wasm.
 pub fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
     deserializer: D,
 ) -> Result<[u8; N], D::Error> {

@@ -68,7 +68,7 @@ impl Parts<Keyed> {
     pub fn keyed(key: &[u8; 16]) -> Self {
         Self(Keyed {
             key: SipHasher24::new_with_key(key),
-            bytes: Vec::new(),
+            bytes: Vec::with_capacity(128),
         })
     }
 

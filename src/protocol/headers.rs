@@ -73,6 +73,11 @@ impl Headers {
     }
 
     fn add(&mut self, name: &str, value: &str) {
+        if self.lines.is_empty() {
+            // What most answers take, so that it does not grow in many steps.
+            self.text.reserve(512);
+            self.lines.reserve(12);
+        }
         let start = self.text.len();
         for part in [name, "\n", value, "\n"] {
             self.text.push_str(part);

@@ -1,5 +1,6 @@
 //! What is kept of an answer (docs/protocol.md §8).
 
+use super::bytes;
 use super::claim::{AttemptId, ClaimId};
 use super::contract::{Contract, LeaseOver, RESERVED, ReplayRules};
 use super::fingerprint::Fingerprint;
@@ -84,7 +85,7 @@ impl Record {
     /// # Errors
     /// Never for a record; the type says so because the encoder does.
     pub fn encode(&self) -> Result<Vec<u8>, Unreadable> {
-        postcard::to_stdvec(&Stored::V1(self)).map_err(|_| Unreadable)
+        bytes::encode(&Stored::V1(self)).map_err(|_| Unreadable)
     }
 
     /// The record that `bytes` begin with, and the bytes after it.

@@ -1,6 +1,7 @@
 //! What Worker and shard say to each other, in bytes. Both may run different versions during a roll-out, so every message
 //! begins with its version.
 
+use super::bytes;
 use super::claim::{Begin, Begun, Settle, Settled};
 use super::time::Time;
 use serde::de::DeserializeOwned;
@@ -45,7 +46,7 @@ pub enum Answer {
 /// # Errors
 /// Never for the messages of this module; the type says so because the encoder does.
 pub fn encode(message: &impl Serialize) -> Result<Vec<u8>, Unreadable> {
-    postcard::to_stdvec(&(VERSION, message)).map_err(|_| Unreadable)
+    bytes::encode(&(VERSION, message)).map_err(|_| Unreadable)
 }
 
 /// The message that `bytes` hold.

@@ -6,6 +6,7 @@
 use super::body::{Contents, Reading};
 use super::leaves::{Found, Leaf};
 use super::{add, compared, rank};
+use crate::protocol::bytes;
 use crate::protocol::contract::{FingerprintPart, FingerprintRules};
 use crate::protocol::digest::{Keyed, Parts};
 use crate::protocol::request::Inbound;
@@ -263,7 +264,7 @@ impl Salted {
 
     /// `None` never happens for a sketch; the type says so because the encoder does.
     fn seal(&mut self, sketch: &Sketch) -> Option<Vec<u8>> {
-        let mut bytes = postcard::to_stdvec(&Stored::V1(sketch)).ok()?;
+        let mut bytes = bytes::encode(&Stored::V1(sketch)).ok()?;
         let seal = self.short(|hasher| {
             hasher.part("sketch", Some(&bytes));
         });
