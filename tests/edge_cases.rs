@@ -29,7 +29,7 @@ fn is_name(line: &str) -> bool {
 }
 
 fn cited() -> BTreeSet<String> {
-    let folders = ["tests", "src", "conformance", "model"];
+    let folders = ["tests", "src", "policy", "conformance", "model"];
     let texts = folders.map(|folder| sources::texts(folder, "tests/edge_cases.rs"));
     let numbers = texts.iter().flatten().flat_map(|text| citations(text));
     numbers

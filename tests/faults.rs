@@ -45,7 +45,7 @@ fn citations(text: &str) -> impl Iterator<Item = String> {
 }
 
 fn cited() -> BTreeSet<String> {
-    let found = ["tests", "src"].map(|folder| sources::texts(folder, "tests/faults.rs"));
+    let found = ["tests", "src", "policy"].map(|folder| sources::texts(folder, "tests/faults.rs"));
     found
         .iter()
         .flatten()

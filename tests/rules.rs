@@ -33,7 +33,7 @@ fn citations(text: &str) -> impl Iterator<Item = Rule> {
 }
 
 fn cited() -> BTreeSet<Rule> {
-    let found = ["tests", "src"].map(|folder| sources::texts(folder, "tests/rules.rs"));
+    let found = ["tests", "src", "policy"].map(|folder| sources::texts(folder, "tests/rules.rs"));
     let texts = found.iter().flatten();
     texts.flat_map(|text| citations(text)).collect()
 }
