@@ -14,13 +14,19 @@ export function lines(headers) {
   return text;
 }
 
-/** Headers as an object: the runtime takes a third of the time for it that it takes for pairs. But a name may stand on several lines. */
+/**
+ * Headers as an object: the runtime takes a third of the time for it that it takes for pairs. But a name may stand on several lines; and one
+ * that every object has, such as `constructor`, looks as if it did.
+ */
 function parsed(lines) {
-  const parts = lines.split("\n");
-  const headers = { __proto__: null };
-  for (let at = 0; at + 1 < parts.length; at += 2) {
-    if (parts[at] in headers) return pairs(parts);
-    headers[parts[at]] = parts[at + 1];
+  const headers = {};
+  for (let start = 0; start < lines.length; ) {
+    const middle = lines.indexOf("\n", start);
+    const end = lines.indexOf("\n", middle + 1);
+    const name = lines.slice(start, middle);
+    if (headers[name] !== undefined) return pairs(lines.split("\n"));
+    headers[name] = lines.slice(middle + 1, end);
+    start = end + 1;
   }
   return headers;
 }

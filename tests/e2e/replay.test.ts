@@ -80,6 +80,18 @@ test("edge_106 edge_205 cookies and challenges go to the first caller, whole, an
   assert.equal(replay.header("x-kept"), "yes");
 });
 
+test("rule_8_8 a header may have the name of something that every object of JavaScript has", async () => {
+  const names = ["constructor", "__proto__", "x-order"];
+  const place = origin.place((_, response) => {
+    for (const name of names) response.setHeader(name, "7");
+    response.writeHead(201).end("made");
+  });
+  const key = gateway.key();
+  const first = await gateway.post(place.path, key);
+  for (const name of names) assert.deepEqual(first.lines(name), ["7"]);
+  assertReplay(await gateway.post(place.path, key), first);
+});
+
 test("edge_106 rule_8_8 cookies that a contract replays stay separate lines, in their order", async () => {
   const cookies = ["b=2; Expires=Wed, 09 Jun 2027 10:18:14 GMT", "a=1", "b=3; HttpOnly"];
   const place = origin.place((_, response) => response.writeHead(200, { "Set-Cookie": cookies }).end("done"), { under: "/cookies" });
