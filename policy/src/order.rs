@@ -10,6 +10,7 @@ pub fn by_name<'n>(names: impl Iterator<Item = &'n str>) -> Vec<usize> {
     positions(&names.collect::<Vec<_>>())
 }
 
+// Apart, so that there is one of it however many kinds of iterators come.
 fn positions(names: &[&str]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..names.len()).collect();
     let name = |at: &usize| names.get(*at).copied().unwrap_or_default();
