@@ -85,7 +85,7 @@ impl Guarded<'_> {
             fingerprint: None,
             lease_ms: self.route.lease_ms + if uploads { self.route.upload_ms } else { 0 },
             retention_ms: contract.retention.ms,
-            scope: self.caller(),
+            scope: ScopeId::UNREAD,
             wait_ms,
             run_again: contract.unknown.lease_over == LeaseOver::RunAgain,
             running_first: contract.mismatch.while_running == WhileRunning::RunningFirst,
@@ -98,9 +98,11 @@ impl Guarded<'_> {
         }
     }
 
-    /// Reads `request`, of whose body `contents` are known, into the question that is asked about it.
+    /// Reads `request`, of whose body `contents` are known, into the question that is asked about it: three digests, which a request that
+    /// is remembered does without.
     pub fn read(&self, asked: &mut Begin, request: &Inbound, contents: &Contents) {
         let rules = &self.contract.fingerprint;
+        asked.scope = self.caller();
         asked.head = HeadFingerprint::of(rules, request);
         asked.fingerprint = Fingerprint::with(rules, request, contents);
     }

@@ -64,6 +64,9 @@ impl AttemptId {
 pub struct ScopeId(#[serde(with = "bytes")] [u8; 16]);
 
 impl ScopeId {
+    /// Of nobody: of a request that has not been read yet.
+    pub const UNREAD: Self = Self([0; 16]);
+
     /// From its digest.
     pub fn new(digest: [u8; 16]) -> Self {
         Self(digest)
