@@ -1,5 +1,5 @@
-// `npm test`: the native tests of the crate and of the bench's simulation, the model checker of its protocol, the simulation, the corpus
-// of bad input, then the end-to-end tests on the built Worker.
+// `npm test`: the native tests of the crate, of its reader of policies and of the bench's simulation, the model checker of its protocol, the
+// simulation, the corpus of bad input, then the end-to-end tests on the built Worker.
 //   npm test -- --rust     without the last      npm test -- --e2e    only the last
 //   npm test -- <filter>   only tests with this in their name
 // Its last line is `N passed, N failed`.

@@ -254,12 +254,19 @@ fn rule_8_17_a_request_that_comes_again_to_the_byte_is_not_read_again() {
             "{url} {media_type}"
         );
     }
-    // So may the same one, where more is compared, or less.
-    let (mut more, mut less) = (rules.clone(), rules.clone());
+    // So may the same one, where more is compared, or less, or something else.
+    let (mut more, mut less, mut raw) = (rules.clone(), rules.clone(), rules.clone());
     more.parts
         .push(FingerprintPart::Header("x-tenant".to_owned()));
     less.parts.retain(|part| *part != FingerprintPart::Query);
-    for rules in [&more, &less] {
+    for part in raw
+        .parts
+        .iter_mut()
+        .filter(|part| **part == FingerprintPart::Query)
+    {
+        *part = FingerprintPart::QueryRaw;
+    }
+    for rules in [&more, &less, &raw] {
         assert_eq!(recent.recall(claim, Whole { rules, ..first }, at(1)), None);
     }
 

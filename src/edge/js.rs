@@ -58,7 +58,6 @@ extern "C" {
     pub fn log(line: &str);
 
     /// `docs/reference/refusals.md`, from entry.js.
-    #[wasm_bindgen(js_name = refusals)]
     pub fn refusals() -> String;
 
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]

@@ -3,7 +3,6 @@
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
-use serde::ser::{SerializeTuple, Serializer};
 use std::fmt;
 
 /// As much as most of what is encoded takes, so that it does not grow in many steps.
@@ -38,19 +37,7 @@ impl Flavor for Growing {
     }
 }
 
-/// An array, one byte after another.
-pub fn serialize<S: Serializer, const N: usize>(
-    bytes: &[u8; N],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let mut tuple = serializer.serialize_tuple(N)?;
-    for byte in bytes {
-        tuple.serialize_element(byte)?;
-    }
-    tuple.end()
-}
-
-/// As [`serialize`] has written it. In a loop: serde's own reader of 32 bytes is 2 KB of Wasm.
+/// An array as serde writes it, read in a loop: its own reader of 32 bytes is 2 KB of Wasm.
 pub fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
     deserializer: D,
 ) -> Result<[u8; N], D::Error> {

@@ -73,7 +73,7 @@ impl Headers {
     }
 
     fn add(&mut self, name: &str, value: &str) {
-        if self.lines.is_empty() {
+        if self.lines.capacity() == 0 {
             // What most answers take, so that it does not grow in many steps.
             self.text.reserve(512);
             self.lines.reserve(12);

@@ -45,6 +45,9 @@ pub struct Work {
     guarded: Guarded<'static>,
     contents: Contents,
     fingerprint: Option<Fingerprint>,
+    /// What the ledger is asked, but for the sketch, and how long of that the client has asked to wait.
+    asked: Begin,
+    granted_s: Option<u64>,
     attempt: AttemptId,
     asked_at: Time,
     ledger_at: Time,
@@ -75,8 +78,13 @@ impl Work {
     ) -> Self {
         let rules = &guarded.contract.fingerprint;
         let contents = Contents::of(rules, &request, &body);
+        let (wait_ms, granted_s) = prefer::wait_ms(&guarded.contract.running, &request.headers);
+        let mut asked = guarded.question(attempt, false, wait_ms);
+        guarded.read(&mut asked, &request, &contents);
         Self {
-            fingerprint: Fingerprint::with(rules, &request, &contents),
+            fingerprint: asked.fingerprint,
+            asked,
+            granted_s,
             settings: isolate.policy(),
             asked_at: isolate.clock(&world),
             ledger_at: isolate.clock(&world),
@@ -96,15 +104,6 @@ impl Work {
         }
     }
 
-    /// What the ledger is asked, and how long of that the client has asked to wait.
-    fn asked(&self) -> (Begin, Option<u64>) {
-        let (wait_ms, granted_s) =
-            prefer::wait_ms(&self.guarded.contract.running, &self.request.headers);
-        let mut asked = self.guarded.question(self.attempt, false, wait_ms);
-        self.guarded.read(&mut asked, &self.request, &self.contents);
-        (asked, granted_s)
-    }
-
     pub fn known(&self) -> Option<Verdict> {
         let claim = self.guarded.claim;
         let recalled = self
@@ -113,16 +112,16 @@ impl Work {
         if let Some(known) = recalled.flatten().filter(Verdict::is_at_hand) {
             return Some(known);
         }
-        let (asked, _) = self.asked();
-        let begun = self.isolate.recent(|it| it.answer(&asked, self.now()))??;
-        Some(Verdict::of(&asked, begun)).filter(Verdict::is_at_hand)
+        let asked = &self.asked;
+        let begun = self.isolate.recent(|it| it.answer(asked, self.now()))??;
+        Some(Verdict::of(asked, begun)).filter(Verdict::is_at_hand)
     }
 
     pub async fn tell_remembered(mut self, known: Verdict, reply: Reply) {
         self.world.figures.borrow_mut().remembered(&known);
         self.world.oracle.borrow_mut().remembers(self.attempt);
         self.note(|| "remembers it".to_owned());
-        let (asked, _) = self.asked();
+        let asked = self.asked.clone();
         match self.vouch().await {
             Ok(()) => self.tell(known, &asked, reply).await,
             Err(refusal) => self.refuse(&refusal, reply),
@@ -130,7 +129,7 @@ impl Work {
     }
 
     pub async fn run(mut self, reply: Reply) {
-        let (mut asked, granted_s) = self.asked();
+        let mut asked = self.asked.clone();
         asked.sketch = self
             .guarded
             .sketch(self.attempt, &self.request, &self.contents);
@@ -139,7 +138,7 @@ impl Work {
         {
             return self.refuse(&refusal, reply);
         }
-        match self.begin(&asked, granted_s).await {
+        match self.begin(&asked, self.granted_s).await {
             Ok(Verdict::Execute(_)) if self.is_handed_over() => self.hand_over(reply).await,
             Ok(Verdict::Execute(permit)) => self.execute(permit, reply).await,
             Ok(known) => {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// SHA-256 of scope and key: the only name under which a key is stored or logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ClaimId(#[serde(with = "bytes")] Sha256Digest);
+pub struct ClaimId(#[serde(deserialize_with = "bytes::deserialize")] Sha256Digest);
 
 impl ClaimId {
     /// From its digest.
@@ -40,7 +40,7 @@ impl ClaimId {
 
 /// 128 random bits that name one attempt to execute: the owner token of every write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AttemptId(#[serde(with = "bytes")] [u8; 16]);
+pub struct AttemptId(#[serde(deserialize_with = "bytes::deserialize")] [u8; 16]);
 
 impl AttemptId {
     /// From random bytes.
@@ -61,7 +61,7 @@ impl AttemptId {
 
 /// Who asks: a digest of the scope without the key. No row has it; it only keeps one caller from taking every waiting place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScopeId(#[serde(with = "bytes")] [u8; 16]);
+pub struct ScopeId(#[serde(deserialize_with = "bytes::deserialize")] [u8; 16]);
 
 impl ScopeId {
     /// Of nobody: of a request that has not been read yet.

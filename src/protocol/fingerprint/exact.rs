@@ -1,7 +1,7 @@
 //! A request told again byte by byte, so that it need not be read by its meaning once more.
 
-use super::METHOD_OVERRIDES;
-use crate::protocol::contract::{FingerprintPart, FingerprintRules};
+use super::{METHOD_OVERRIDES, listed, rank};
+use crate::protocol::contract::FingerprintRules;
 use crate::protocol::request::{Body, Inbound};
 
 /// A request whose body is there, and what its contract compares of it.
@@ -61,32 +61,21 @@ impl Whole<'_> {
         say(&request.method, "\n");
         say(&request.path, "\n");
         say(request.query.as_deref().unwrap_or_default(), "\n");
-        let compared = rules.parts.iter().filter(|_| rules.compare);
-        let named = compared.map(|part| match part {
-            FingerprintPart::Header(name) => name.as_str(),
-            part => kind(part),
-        });
-        for name in named
-            .chain(METHOD_OVERRIDES)
-            .chain(["content-type", "content-encoding"])
-        {
+        let mut named = |number: u8, name: &str| {
+            say(char::from(b'0' + number).encode_utf8(&mut [0; 4]), "\n");
             say(name, "\n");
             request.headers.lines(name).for_each(|line| say(line, "\r"));
+        };
+        for part in listed(rules) {
+            let (number, header) = rank(part);
+            named(number, header);
         }
-    }
-}
-
-/// What no header is called.
-fn kind(part: &FingerprintPart) -> &'static str {
-    match part {
-        FingerprintPart::Method => "@method",
-        FingerprintPart::Path => "@path",
-        FingerprintPart::Query => "@query",
-        FingerprintPart::QueryRaw => "@query:raw",
-        FingerprintPart::MediaType => "@media-type",
-        FingerprintPart::Header(_) => "@header",
-        FingerprintPart::Body => "@body",
-        FingerprintPart::BodyExact => "@body:exact",
+        for name in METHOD_OVERRIDES
+            .iter()
+            .chain(&["content-type", "content-encoding"])
+        {
+            named(9, name);
+        }
     }
 }
 

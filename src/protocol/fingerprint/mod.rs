@@ -29,7 +29,7 @@ const HEAD_DOMAIN: &str = "reprise/fingerprint-head/1";
 
 /// The digest of everything that the contract compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fingerprint(#[serde(with = "bytes")] Sha256Digest);
+pub struct Fingerprint(#[serde(deserialize_with = "bytes::deserialize")] Sha256Digest);
 
 impl Fingerprint {
     /// The fingerprint of `request` with its whole `body` (rule 4.1).
@@ -57,7 +57,7 @@ impl Fingerprint {
 
 /// Everything that the contract compares but the body: all that is known of a request while its body is on its way (rule 4.22).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeadFingerprint(#[serde(with = "bytes")] Sha256Digest);
+pub struct HeadFingerprint(#[serde(deserialize_with = "bytes::deserialize")] Sha256Digest);
 
 impl HeadFingerprint {
     /// Of no request: of one that has not been read yet.
@@ -115,10 +115,15 @@ fn digest(
     hasher.finish()
 }
 
-/// What the contract compares, in a fixed order: the one in which it lists them says nothing.
+/// What the contract compares, as it lists it.
+fn listed(rules: &FingerprintRules) -> impl Iterator<Item = &FingerprintPart> {
+    rules.parts.iter().filter(|_| rules.compare)
+}
+
+/// The same in a fixed order: the one in which it lists them says nothing.
 fn compared(rules: &FingerprintRules) -> Vec<&FingerprintPart> {
     let mut parts: Vec<&FingerprintPart> = Vec::new();
-    for part in rules.parts.iter().filter(|_| rules.compare) {
+    for part in listed(rules) {
         order::insert(&mut parts, part, |a, b| rank(a) <= rank(b));
     }
     parts
