@@ -39,6 +39,6 @@ fn rule_4_20_a_sketch_is_pinned() {
     let contents = Contents::of(&rules, &request, &body);
     assert_eq!(
         hex(&sketch(&rules, &[4; 16], &request, &contents)),
-        "00024fdeeac0e4f2a5cb4109b1561fbd776901000199a4c99bcbc1371423cd58ac"
+        "0102254532e6e4f2a5cb61da361d1fbd776901000173b8a25b27f6b16875ca79ab"
     );
 }

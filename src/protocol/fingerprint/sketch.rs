@@ -65,7 +65,9 @@ pub enum Difference {
 /// The versions in which sketches lie in ledgers. A variant is never changed, only added: its number is the first byte.
 #[derive(Serialize, Deserialize)]
 enum Stored<S> {
+    /// Of longer hashes: it tells no differences any more.
     V1(S),
+    V2(S),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -219,6 +221,18 @@ fn missing(salted: &mut Salted, stored: &[Entry], reading: Reading, leaves: &Fou
         .count()
 }
 
+/// What a hash is of.
+mod tag {
+    pub const PART: u8 = 1;
+    pub const LEAF: u8 = 2;
+    pub const CONTENT: u8 = 3;
+    pub const SKETCH: u8 = 4;
+}
+
+fn short([a, b, c, d, ..]: [u8; 8]) -> Short {
+    [a, b, c, d]
+}
+
 /// Hashes that mean nothing without their salt.
 struct Salted(Parts<Keyed>);
 
@@ -227,59 +241,54 @@ impl Salted {
         Self(Parts::keyed(salt))
     }
 
-    fn short(&mut self, add: impl FnOnce(&mut Parts<Keyed>)) -> Short {
-        add(&mut self.0);
-        let [a, b, c, d, ..] = self.0.hash();
-        [a, b, c, d]
-    }
-
     fn part(&mut self, part: &FingerprintPart, request: &Inbound, contents: &Contents) -> Entry {
         let (number, header) = rank(part);
-        Entry {
-            name: self.short(|hasher| {
-                hasher.part("number", Some(&[number]));
-                hasher.part("header", Some(header.as_bytes()));
-            }),
-            value: self.short(|hasher| add(hasher, part, request, contents)),
-        }
+        let name = short(self.0.tagged(tag::PART, &[number], header.as_bytes()));
+        add(&mut self.0, part, request, contents);
+        let value = short(self.0.hash());
+        Entry { name, value }
     }
 
     fn leaves(&mut self, leaves: &Found) -> Vec<Entry> {
-        let entry = |leaf: Leaf<'_>| Entry {
-            name: self.name(leaf.name),
+        leaves.iter().map(|leaf| self.leaf(&leaf)).collect()
+    }
+
+    fn leaf(&mut self, leaf: &Leaf<'_>) -> Entry {
+        let name = self.named(leaf.name);
+        Entry {
+            name: short(name),
             // With the name: that two leaves have one value is nobody's business.
-            value: self.short(|hasher| {
-                hasher.part("of", Some(leaf.name.as_bytes()));
-                hasher.part("content", Some(leaf.content));
-            }),
-        };
-        leaves.iter().map(entry).collect()
+            value: short(self.0.tagged(tag::CONTENT, &name, leaf.content)),
+        }
     }
 
     fn name(&mut self, leaf: &str) -> Short {
-        self.short(|hasher| {
-            hasher.part("leaf", Some(leaf.as_bytes()));
-        })
+        short(self.named(leaf))
+    }
+
+    fn named(&mut self, leaf: &str) -> [u8; 8] {
+        self.0.tagged(tag::LEAF, &[], leaf.as_bytes())
     }
 
     /// `None` never happens for a sketch; the type says so because the encoder does.
     fn seal(&mut self, sketch: &Sketch) -> Option<Vec<u8>> {
-        let mut bytes = bytes::encode(&Stored::V1(sketch)).ok()?;
-        let seal = self.short(|hasher| {
-            hasher.part("sketch", Some(&bytes));
-        });
-        bytes.extend(seal);
+        let mut bytes = bytes::encode(&Stored::V2(sketch)).ok()?;
+        bytes.extend(self.seal_of(&bytes));
         Some(bytes)
     }
 
     fn open(&mut self, bytes: &[u8]) -> Option<Sketch> {
         let (bytes, seal) = bytes.split_last_chunk::<KEPT>()?;
-        let expected = self.short(|hasher| {
-            hasher.part("sketch", Some(bytes));
-        });
+        if *seal != self.seal_of(bytes) {
+            return None;
+        }
         match postcard::take_from_bytes(bytes).ok()? {
-            (Stored::V1(sketch), []) if *seal == expected => Some(sketch),
+            (Stored::V2(sketch), []) => Some(sketch),
             _ => None,
         }
+    }
+
+    fn seal_of(&mut self, sketch: &[u8]) -> Short {
+        short(self.0.tagged(tag::SKETCH, &[], sketch))
     }
 }
