@@ -18,9 +18,13 @@ const there = Promise.resolve();
 globalThis.queueMicrotask = (task) => void there.then(task);
 /** What the gateway serves under /.reprise/refusals: a page is no code, and Wasm has to be compiled. */
 globalThis.refusals = () => refusals;
-addEventListener("unhandledrejection", ({ reason }) => {
-  if (reason instanceof WebAssembly.RuntimeError) state.criticalError = true;
-});
+addEventListener("unhandledrejection", ({ reason }) => void noted(reason));
+
+/** After a panic, nothing of the module can be called any more. */
+function noted(error) {
+  if (error instanceof WebAssembly.RuntimeError) state.criticalError = true;
+  return error;
+}
 
 /** Not through a proxy. */
 const { fetch: handle } = Built.prototype;
@@ -31,19 +35,24 @@ export default {
     try {
       return handle.call({ env, ctx }, request);
     } catch (error) {
-      state.criticalError = error instanceof WebAssembly.RuntimeError;
-      throw error;
+      throw noted(error);
     }
   },
 };
 
+/** The class, without the proxy that makes two more for each call. */
+const BareShard = Shard.prototype.constructor;
+
 /** One shard of the ledger. */
 export class Ledger extends DurableObject {
-  #turns = new Turns((message) => this.shard.ask(message));
+  #turns = new Turns((message) => this.#answer(message));
+  #shard;
+  /** The instance of the Wasm module that it belongs to. */
+  #instance;
 
   constructor(ctx, env) {
     super(ctx, env);
-    this.shard = new Shard(ctx, env);
+    this.#current();
   }
 
   /** A message of src/protocol/wire.rs, and the answer to it. Calls that come together are one commit. */
@@ -51,8 +60,30 @@ export class Ledger extends DurableObject {
     return this.#turns.ask(message);
   }
 
-  alarm() {
-    return this.shard.alarm();
+  async alarm() {
+    try {
+      await this.#current().alarm();
+    } catch (error) {
+      throw noted(error);
+    }
+  }
+
+  #answer(message) {
+    try {
+      return this.#current().ask(message);
+    } catch (error) {
+      throw noted(error);
+    }
+  }
+
+  #current() {
+    if (state.criticalError || this.#instance !== state.instanceId) {
+      // Through its proxy, a new one starts the module anew where that is due.
+      if (state.criticalError) new Shard(this.ctx, this.env);
+      this.#shard = new BareShard(this.ctx, this.env);
+      this.#instance = state.instanceId;
+    }
+    return this.#shard;
   }
 }
 
