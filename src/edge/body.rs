@@ -3,12 +3,12 @@
 //! `worker`'s own stream turns an aborted body into a clean end, so bodies are read here: a read that fails must be seen.
 
 use super::js::{ByobReader, ByteStream};
+use super::task;
 use super::upload::Upload;
 use crate::protocol::request::Body;
 use js_sys::{ArrayBuffer, Object, Promise, Reflect, Uint8Array};
 use std::collections::VecDeque;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::ReadableStream;
 
 /// What is read at once, bytes: a short body takes a small buffer.
@@ -81,7 +81,7 @@ pub async fn read(stream: Option<ReadableStream>, limit: usize) -> Read {
         let Ok(asked) = reader.fill(wanted, wanted) else {
             return Read::Broken;
         };
-        match JsFuture::from(asked).await {
+        match task::settled(asked).await {
             Err(_) => return Read::Broken,
             Ok(result) => match bytes(&result) {
                 None => return Read::Whole(chunks),
@@ -97,7 +97,7 @@ pub async fn read(stream: Option<ReadableStream>, limit: usize) -> Read {
 
 /// The same of a body whose announced length is within the limit, all of it at once.
 pub async fn read_announced(whole: Result<Promise, JsValue>) -> Read {
-    let whole = async { JsFuture::from(whole?).await };
+    let whole = async { task::settled(whole?).await };
     match whole.await {
         Ok(buffer) => {
             let mut chunks = Chunks::default();
@@ -158,7 +158,7 @@ impl Reader {
     /// # Errors
     /// What the runtime throws when the body breaks off.
     pub async fn next(&mut self) -> Result<Option<Uint8Array>, JsValue> {
-        let read = JsFuture::from(self.ask()?).await?;
+        let read = task::settled(self.ask()?).await?;
         Ok(self.take(&read))
     }
 

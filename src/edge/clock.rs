@@ -1,13 +1,14 @@
 //! The clock and the dice of this isolate.
 
 use super::js;
+use super::task::Sleep;
 use crate::protocol::time::Time;
 use futures_util::future::{Either, select};
 use js_sys::Date;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::pin::pin;
-use std::time::Duration;
-use worker::Delay;
+use std::task::{Poll, ready};
 
 /// Now. The runtime holds the clock still between two waits, so a difference measures waiting, never computing.
 pub fn now() -> Time {
@@ -18,8 +19,7 @@ pub fn now() -> Time {
 
 /// What `work` comes to; `None` once `ms` milliseconds have passed, by a timer that no change of the clock touches.
 pub async fn within<T>(ms: u64, work: impl Future<Output = T>) -> Option<T> {
-    let timer = Delay::from(Duration::from_millis(ms));
-    match select(pin!(work), pin!(timer)).await {
+    match select(pin!(work), Sleep::of(ms)).await {
         Either::Left((done, _)) => Some(done),
         Either::Right(_) => None,
     }
@@ -28,28 +28,45 @@ pub async fn within<T>(ms: u64, work: impl Future<Output = T>) -> Option<T> {
 /// The timer that the parts of one piece of work share, one after another: setting one and clearing it costs as much as a short call.
 /// It belongs to one request, as all timers of the runtime do.
 #[derive(Default)]
-pub struct Timer(Cell<Option<Delay>>);
+pub struct Timer(RefCell<Option<(Sleep, Time)>>);
 
 impl Timer {
-    /// As [`within`], with the same `ms` for all parts. The timer of an earlier part goes on; if it ends in this one, what is left is asked
-    /// of the clock, once: only where that is set meanwhile may a part be given up some seconds early or late.
+    /// As [`within`]. The timer of an earlier part goes on, where it ends no later than this one may; if it ends in this one, what is left
+    /// is asked of the clock, once: only where that is set meanwhile may a part be given up early, or late by as much as the timer of the
+    /// earlier part was long.
     pub async fn within<T>(&self, ms: u64, work: impl Future<Output = T>) -> Option<T> {
-        let mut work = pin!(work);
-        let started = now();
-        let earlier = self.0.take();
-        let mut left_ms = if earlier.is_some() { ms } else { 0 };
-        let mut timer = earlier.unwrap_or_else(|| Delay::from(Duration::from_millis(ms)));
-        loop {
-            if let Either::Left((done, _)) = select(work.as_mut(), &mut timer).await {
-                self.0.set(Some(timer));
-                return Some(done);
-            }
-            left_ms = left_ms.saturating_sub(now().since(started));
-            if left_ms == 0 {
-                return None;
-            }
-            timer = Delay::from(Duration::from_millis(std::mem::take(&mut left_ms)));
+        let time = self.over(ms);
+        match select(pin!(work), pin!(time)).await {
+            Either::Left((done, _)) => Some(done),
+            Either::Right(_) => None,
         }
+    }
+
+    async fn over(&self, ms: u64) {
+        let started = now();
+        let end = started.plus(ms);
+        let goes_on = matches!(&*self.0.borrow(), Some((_, earlier)) if *earlier <= end);
+        if goes_on {
+            self.rings().await;
+        }
+        let left_ms = ms.saturating_sub(now().since(started));
+        if left_ms > 0 {
+            self.0.replace(Some((Sleep::of(left_ms), end)));
+            self.rings().await;
+        }
+    }
+
+    /// A timer that is not waited for to its end stays where it is.
+    async fn rings(&self) {
+        poll_fn(|context| {
+            let mut timer = self.0.borrow_mut();
+            if let Some((sleep, _)) = timer.as_mut() {
+                ready!(pin!(sleep).poll(context));
+            }
+            *timer = None;
+            Poll::Ready(())
+        })
+        .await;
     }
 }
 

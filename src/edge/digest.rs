@@ -1,6 +1,7 @@
 //! SHA-256 of what may be long: by the runtime, or here, whichever is quicker.
 
 use super::js;
+use super::task;
 use crate::protocol::contract::FingerprintRules;
 use crate::protocol::digest::{NATIVE_FROM, Sha256Digest, sha256};
 use crate::protocol::fingerprint::Contents;
@@ -8,7 +9,6 @@ use crate::protocol::fingerprint::body::Read;
 use crate::protocol::request::{Body, Inbound};
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::JsFuture;
 
 /// As [`Contents::of`].
 pub async fn contents(rules: &FingerprintRules, request: &Inbound, body: &Body) -> Contents {
@@ -33,6 +33,6 @@ async fn digest(bytes: &[u8]) -> Sha256Digest {
 }
 
 async fn native(bytes: &[u8]) -> Result<Option<Sha256Digest>, JsValue> {
-    let digest = JsFuture::from(js::digest("SHA-256", bytes)?).await?;
+    let digest = task::settled(js::digest("SHA-256", bytes)?).await?;
     Ok(Uint8Array::new(&digest).to_vec().try_into().ok())
 }

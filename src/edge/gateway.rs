@@ -5,7 +5,7 @@ use super::log::Line;
 use super::receive::{receive, receive_whole};
 use super::settings::{self, Settings};
 use super::work::{Place, Work};
-use super::{clock, convert, health, pass};
+use super::{clock, convert, health, pass, task};
 use crate::protocol::claim::AttemptId;
 use crate::protocol::decision::{self, Decision, Guarded, Open};
 use crate::protocol::exchange::Exchange;
@@ -15,10 +15,9 @@ use crate::protocol::request::{Body, Inbound};
 use futures_channel::oneshot;
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
 use web_sys::{Request, Response};
-use worker::worker_sys::Context as JsContext;
-use worker::{Context, Env, event};
+use worker::worker_sys::Context;
+use worker::{Env, event};
 
 #[event(start)]
 fn start() {
@@ -27,13 +26,13 @@ fn start() {
 
 /// What the runtime calls for each request.
 #[wasm_bindgen]
-pub fn fetch(request: Request, env: Env, context: JsContext) -> Promise {
+pub fn fetch(request: Request, env: Env, context: Context) -> Promise {
     if let Ok(settings) = settings::settings(&env)
         && let Some(passed) = pass::at_sight(settings, &request)
     {
         return passed;
     }
-    future_to_promise(answer(request, env, Context::new(context)))
+    task::promise(answer(request, env, context))
 }
 
 async fn answer(request: Request, env: Env, context: Context) -> Result<JsValue, JsValue> {
@@ -183,7 +182,7 @@ impl Arrival<'_> {
         match work.known().await {
             Some(known) => work.tell_remembered(known, reply).await,
             // Handed over before it is first polled: a client that goes away drops this handler, and not the work (rule 6.6).
-            None => self.context.wait_until(work.run(reply)),
+            None => self.context.wait_until(&work.run_to_end(reply))?,
         }
         answer
             .await

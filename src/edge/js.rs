@@ -49,6 +49,30 @@ extern "C" {
     ) -> Result<Promise, JsValue>;
 }
 
+#[wasm_bindgen(module = "/src/edge/tasks.js")]
+extern "C" {
+    pub fn attach(
+        settled: &Closure<dyn Fn(usize, JsValue, bool)>,
+        lost: &Closure<dyn Fn(u32)>,
+        run: &Closure<dyn Fn()>,
+    );
+
+    pub fn begin(task: u32) -> Promise;
+
+    pub fn end(task: u32, outcome: &JsValue, failed: bool, left: bool);
+
+    pub fn forget(task: u32);
+
+    pub fn soon();
+
+    pub fn wait(promise: &JsValue, place: usize, task: u32);
+
+    pub fn sleep(ms: f64, place: usize, task: u32) -> f64;
+
+    #[wasm_bindgen(js_name = wakeNot)]
+    pub fn wake_not(timer: f64);
+}
+
 /// What makes an answer where the origin gives none.
 pub type Failed = dyn Fn(Request, JsValue) -> Result<Response, JsValue>;
 

@@ -10,9 +10,9 @@ mod rows;
 mod sweep;
 mod tables;
 
-use super::clock;
 use super::settings::settings;
 use super::waiting::Waiters;
+use super::{clock, task};
 use crate::protocol::claim::{
     self, AttemptId, Begin, Begun, Claim, ClaimId, Settle, Settled, Write,
 };
@@ -20,14 +20,13 @@ use crate::protocol::fingerprint::{Fingerprint, Print};
 use crate::protocol::new_keys::NewKeys;
 use crate::protocol::time::Time;
 use crate::protocol::wire::{self, Answer, Call};
-use js_sys::Uint8Array;
+use js_sys::{Promise, Uint8Array};
 use rows::Rows;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use tables::Table::{self, Displaced};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
-use worker::worker_sys::DurableObjectState;
+use worker::worker_sys::{DurableObjectState, DurableObjectStorage};
 use worker::{Env, SqlStorage, SqlStorageValue, State};
 
 /// `settle` names its attempt, and no request.
@@ -78,15 +77,13 @@ impl Ledger {
             shard.set_alarm_once().await?;
             bytes(&answer)
         };
-        Ok(future_to_promise(later).into())
+        Ok(task::promise(later).into())
     }
 
-    /// The time to sweep.
-    ///
-    /// # Errors
-    /// What the storage throws.
-    pub async fn alarm(&self) -> Result<()> {
-        Ok(self.0.sweep().await?)
+    /// The time to sweep. What the storage throws is for the runtime, which rings again.
+    pub fn alarm(&self) -> Promise {
+        let shard = Rc::clone(&self.0);
+        task::promise(async move { shard.sweep().await.map(|()| JsValue::UNDEFINED) })
     }
 }
 
@@ -99,7 +96,7 @@ fn bytes(answer: &Answer) -> Result<JsValue> {
 
 /// One shard.
 struct Shard {
-    state: State,
+    storage: DurableObjectStorage,
     sql: SqlStorage,
     rows: Rows,
     /// Whether the tables are there. Where they could not be made, each call tries again.
@@ -161,8 +158,8 @@ impl Shard {
         // Under an invalid policy, no Worker calls (rule 10.3).
         let per_minute = settings(env).map_or(0, |it| it.policy.limits.new_keys_per_minute);
         let rows = Rows::of(&state)?;
-        let state = State::from(state);
-        let sql = state.storage().sql();
+        let storage = state.storage()?;
+        let sql = State::from(state).storage().sql();
         let shard = Self {
             rows,
             ready: false.into(),
@@ -171,7 +168,7 @@ impl Shard {
             alarm_set: Cell::new(false),
             swept: RefCell::default(),
             sql,
-            state,
+            storage,
         };
         // A failure is for the first call to meet.
         let _ = shard.prepare_once();

@@ -21,6 +21,7 @@ mod rest;
 mod runner;
 mod settings;
 mod shard;
+mod task;
 mod upload;
 mod waiting;
 mod work;

@@ -1,12 +1,15 @@
 //! The one call to the origin (docs/protocol.md §6).
 
 use super::body::{self, Chunks, Incoming, Read, Reader};
+use super::clock::{self, Timer};
 use super::convert::Payload;
 use super::log::elapsed;
 use super::rest::Rest;
 use super::settings::Settings;
+use super::task;
 use super::upload::Upload;
-use super::{clock, convert, js, pass};
+use super::work::Place;
+use super::{convert, js, pass};
 use crate::protocol::contract::KeyToOrigin;
 use crate::protocol::decision::Guarded;
 use crate::protocol::headers::Headers;
@@ -22,7 +25,6 @@ use js_sys::{Promise, Uint8Array};
 use std::cell::Cell;
 use std::pin::pin;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, Response};
 
 /// What came back.
@@ -78,30 +80,44 @@ impl Answer {
     }
 }
 
+/// What there is to send, but for its body.
+pub struct Call<'c> {
+    pub settings: &'c Settings,
+    pub guarded: &'c Guarded<'c>,
+    pub request: &'c Inbound,
+    /// Where it is made.
+    pub place: Place,
+    /// When the ledger was asked for the permit.
+    pub asked_at: Time,
+    pub timer: &'c Timer,
+}
+
 /// Spends the permit: sends the request once, and waits for its answer until the route's deadline; of one that streams, for its
-/// beginning. `asked_at` is when the ledger was asked for the permit.
+/// beginning.
 pub async fn dispatch(
     permit: Permit,
-    settings: &Settings,
-    guarded: &Guarded<'_>,
-    request: &Inbound,
+    call: Call<'_>,
     body: &mut Incoming,
-    asked_at: Time,
     streams: Streams<'_>,
 ) -> (Attempt, Answer) {
     let attempt = permit.spend();
-    let deadline_ms = guarded.route.deadline_ms;
+    let deadline_ms = call.guarded.route.deadline_ms;
     let most_ms = match body {
         Incoming::Whole(_) => deadline_ms,
         // The deadline begins with the end of the body, the lease does not.
         Incoming::Upload(_) => u64::MAX,
     };
-    let Some(time_ms) = attempt.time_for_call(most_ms, elapsed(asked_at)) else {
+    let Some(time_ms) = attempt.time_for_call(most_ms, elapsed(call.asked_at)) else {
         return (attempt, Answer::None(Happened::NotSent));
     };
+    let abort = match (body.whole(), call.place) {
+        // With this work, the runtime ends its calls.
+        (Some(_), Place::Worker) => Ok(None),
+        _ => AbortController::new().map(Some),
+    };
     // What throws here throws before anything is sent.
-    let prepared = AbortController::new().and_then(|abort| {
-        let sent = send(settings, guarded, attempt, request, body, &abort)?;
+    let prepared = abort.and_then(|abort| {
+        let sent = send(&call, attempt, body, abort.as_ref())?;
         Ok((sent, abort))
     });
     let (sent, abort) = match prepared {
@@ -112,7 +128,7 @@ pub async fn dispatch(
         }
     };
     let answer = match body {
-        Incoming::Whole(_) => clock::within(time_ms, call(sent, streams)).await,
+        Incoming::Whole(_) => call.timer.within(time_ms, answer(sent, streams)).await,
         Incoming::Upload(upload) => {
             let heard = Cell::new(false);
             let sent = send_on(upload, sent, deadline_ms, streams, &heard);
@@ -125,7 +141,7 @@ pub async fn dispatch(
     let answer = answer.unwrap_or(Answer::None(Happened::Deadline));
     if let Answer::None(Happened::Deadline | Happened::UploadCut | Happened::BrokenOff) = answer {
         // Not by closing or aborting the body's own stream: that would end a body in chunks as if it were whole.
-        abort.abort();
+        abort.as_ref().inspect(|abort| abort.abort());
     }
     (attempt, answer)
 }
@@ -169,13 +185,17 @@ async fn send_on(
 
 /// Sends the head, and what is there of the body.
 fn send(
-    settings: &Settings,
-    guarded: &Guarded<'_>,
+    call: &Call<'_>,
     attempt: Attempt,
-    request: &Inbound,
     body: &mut Incoming,
-    abort: &AbortController,
+    abort: Option<&AbortController>,
 ) -> Result<Promise, JsValue> {
+    let Call {
+        settings,
+        guarded,
+        request,
+        ..
+    } = call;
     let mut headers = request.headers.clone();
     headers.remove_hop_by_hop();
     remove_reserved(&guarded.contract.replay, &mut headers);
@@ -195,7 +215,7 @@ fn send(
         &request.method,
         convert::lines(&headers)?,
         &body,
-        Some(&abort.signal()),
+        abort.map(AbortController::signal).as_ref(),
     )
 }
 
@@ -217,8 +237,8 @@ fn name_operation(guarded: &Guarded<'_>, headers: &mut Headers) {
 pub async fn read(response: &Response, streams: Streams<'_>) -> Answer {
     let headers = convert::headers(&response.headers());
     match Happened::from_head(response.status(), &headers) {
-        Happened::Answer(status) => match response.body() {
-            Some(body) if streams(status, &headers) => {
+        Happened::Answer(status) if streams(status, &headers) => match response.body() {
+            Some(body) => {
                 let Ok(reader) = Reader::prompt(&body) else {
                     return Answer::None(Happened::BrokenOff);
                 };
@@ -229,13 +249,14 @@ pub async fn read(response: &Response, streams: Streams<'_>) -> Answer {
                 };
                 Answer::Streams(status, headers, rest)
             }
-            _ => whole(status, headers, response).await,
+            None => whole(status, headers, response).await,
         },
+        Happened::Answer(status) => whole(status, headers, response).await,
         other => Answer::None(other),
     }
 }
 
-async fn call(sent: Promise, streams: Streams<'_>) -> Answer {
+async fn answer(sent: Promise, streams: Streams<'_>) -> Answer {
     match head(sent).await {
         Some(response) => read(&response, streams).await,
         None => Answer::None(Happened::NoAnswer),
@@ -245,7 +266,7 @@ async fn call(sent: Promise, streams: Streams<'_>) -> Answer {
 /// The answer's head; its body is still to come. `None` where there is no answer: refused, reset and closed look the same here, so
 /// that never proves that nothing was sent (rule 7.3).
 async fn head(sent: Promise) -> Option<Response> {
-    Some(JsFuture::from(sent).await.ok()?.unchecked_into())
+    Some(task::settled(sent).await.ok()?.unchecked_into())
 }
 
 async fn whole(status: u16, headers: Headers, response: &Response) -> Answer {

@@ -5,11 +5,11 @@ use super::body::{Chunks, Reader};
 use super::clock;
 use super::js::{self, Bucket, BucketObject, MultipartUpload};
 use super::rest::Rest;
+use super::task;
 use crate::protocol::claim::{AttemptId, ClaimId};
 use crate::protocol::record::{Place, Record};
 use js_sys::{Array, Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use worker::Env;
 
 /// The binding of the bucket.
@@ -118,7 +118,7 @@ impl Writer {
 }
 
 async fn answered(call: Result<Promise, JsValue>) -> Option<JsValue> {
-    let answer = async { JsFuture::from(call?).await };
+    let answer = async { task::settled(call?).await };
     match clock::within(DEADLINE_MS, answer).await {
         Some(Ok(answer)) => return Some(answer),
         Some(Err(error)) => worker::console_error!("R2 failed: {error:?}"),

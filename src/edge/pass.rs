@@ -1,6 +1,7 @@
 //! Everything that no route guards: streamed through, both ways, as it is (rule 1.6).
 
 use super::settings::{CDN_ID, Settings};
+use super::task;
 use super::{clock, convert, health, js};
 use crate::protocol::contract::{Contract, Signals};
 use crate::protocol::exchange::Exchange;
@@ -10,7 +11,6 @@ use crate::protocol::{cors, decision, replay};
 use js_sys::{JsString, Promise, Uint8Array};
 use std::cell::OnceCell;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, RequestInit, RequestRedirect, Response};
 
 /// The header by which a gateway recognises its own requests (RFC 8586).
@@ -125,7 +125,7 @@ pub async fn through(
         Some(body) => with_body(&url, raw, &body)?,
     };
     let answer = js::forward(&outbound, &settings.loop_token)?;
-    let response: Response = JsFuture::from(answer).await?.unchecked_into();
+    let response: Response = task::settled(answer).await?.unchecked_into();
     match preflight_contract(settings, request) {
         Some(contract) => allow_key(response, contract),
         None => Ok(response),

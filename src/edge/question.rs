@@ -1,12 +1,12 @@
 //! Asking the origin something beside the operation itself: who is asking (axis A1), and whether it happened (axis I3).
 
 use super::settings::Settings;
+use super::task;
 use super::{convert, js, pass};
 use crate::protocol::contract::Contract;
 use crate::protocol::record::remove_reserved;
 use crate::protocol::request::Inbound;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Response};
 
 /// How long the origin may take milliseconds: an answer that is known should be quicker than the operation was.
@@ -53,5 +53,5 @@ pub async fn ask(
     let url = format!("{}{target}", settings.policy.origin.url);
     let headers = convert::lines(&headers)?;
     let asked = js::send(&url, method, headers, &JsValue::UNDEFINED, Some(&signal))?;
-    Ok(JsFuture::from(asked).await?.unchecked_into())
+    Ok(task::settled(asked).await?.unchecked_into())
 }

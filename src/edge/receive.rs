@@ -100,14 +100,15 @@ async fn read(
     held: usize,
     announced: Option<u64>,
 ) -> Result<Taken, Refusal> {
-    let stream = raw.body();
-    if stream.is_none() && announced.is_none() && !request.headers.has("transfer-encoding") {
-        return Ok(Taken::Whole(Body::Absent));
-    }
     let read = match announced {
         // The callers have seen that it is within the limit.
         Some(_) => body::read_announced(raw.array_buffer()).await,
-        None => body::read(stream, held).await,
+        None => match raw.body() {
+            None if !request.headers.has("transfer-encoding") => {
+                return Ok(Taken::Whole(Body::Absent));
+            }
+            stream => body::read(stream, held).await,
+        },
     };
     match read {
         Read::Whole(chunks) if announced.is_some_and(|length| (chunks.len() as u64) < length) => {

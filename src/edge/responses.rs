@@ -3,6 +3,7 @@
 use super::body::Chunks;
 use super::clock::Timer;
 use super::js::{self, KvNamespace};
+use super::task::{self, Sleep};
 use crate::protocol::claim::{AttemptId, ClaimId};
 use crate::protocol::record::{Place, Record};
 use crate::protocol::time::Time;
@@ -10,8 +11,7 @@ use js_sys::{ArrayBuffer, Uint8Array};
 use std::rc::Rc;
 use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use worker::{Delay, Env};
+use worker::Env;
 
 /// The binding of the KV namespace.
 pub const BINDING: &str = "RESPONSES";
@@ -70,7 +70,7 @@ impl Responses {
     }
 
     async fn put_raw(&self, name: &str, value: &Uint8Array, ttl_s: u64) -> Result<(), JsValue> {
-        JsFuture::from(js::put(&self.kv, name, value, ttl_s as f64)?).await?;
+        task::settled(js::put(&self.kv, name, value, ttl_s as f64)?).await?;
         Ok(())
     }
 
@@ -85,7 +85,7 @@ impl Responses {
                 return Some(body);
             }
             if look < LOOKS {
-                Delay::from(BETWEEN_LOOKS).await;
+                Sleep::from(BETWEEN_LOOKS).await;
             }
         }
         None
@@ -116,7 +116,7 @@ impl Responses {
         attempt: Option<AttemptId>,
     ) -> Option<(Record, Uint8Array)> {
         let promise = self.kv.get(&name(claim, attempt), "arrayBuffer").ok()?;
-        let value = JsFuture::from(promise)
+        let value = task::settled(promise)
             .await
             .inspect_err(|error| worker::console_error!("KV get failed: {error:?}"))
             .ok()?;

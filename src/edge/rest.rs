@@ -2,9 +2,9 @@
 
 use super::body::{Chunks, Reader};
 use super::js;
+use super::task;
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, WritableStreamDefaultWriter};
 
 /// The beginning of a body, the reader that has the rest, and the length of both where the origin announced it.
@@ -50,21 +50,21 @@ impl Pump {
         let Self { rest, out } = self;
         let reader = rest.reader.clone();
         if copy(rest, &out).await.is_err() {
-            let _ = JsFuture::from(out.abort()).await;
-            let _ = JsFuture::from(reader.cancel()).await;
+            let _ = task::settled(out.abort()).await;
+            let _ = task::settled(reader.cancel()).await;
         }
     }
 }
 
 async fn copy(mut rest: Rest, out: &WritableStreamDefaultWriter) -> Result<(), JsValue> {
     while let Some(chunk) = rest.start.pop() {
-        JsFuture::from(out.write_with_chunk(&chunk)).await?;
+        task::settled(out.write_with_chunk(&chunk)).await?;
     }
     while let Some(chunk) = rest.reader.next().await? {
         // Resolves when the other side has read the bytes.
-        JsFuture::from(out.write_with_chunk(&chunk)).await?;
+        task::settled(out.write_with_chunk(&chunk)).await?;
         rest.reader.give_back(&chunk);
     }
-    JsFuture::from(out.close()).await?;
+    task::settled(out.close()).await?;
     Ok(())
 }

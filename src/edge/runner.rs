@@ -6,6 +6,7 @@
 
 use super::body::Incoming;
 use super::settings::{self, Settings};
+use super::task;
 use super::work::{Place, Reply, Work};
 use super::{clock, js};
 use crate::protocol::decision::{self, Decision};
@@ -13,10 +14,12 @@ use crate::protocol::exchange::Exchange;
 use crate::protocol::handover::Handover;
 use crate::protocol::wire;
 use futures_channel::oneshot;
-use js_sys::Uint8Array;
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use worker::{DurableObject, Env, Error, Request, Response, Result, State, durable_object};
+use js_sys::{Promise, Uint8Array};
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+use web_sys::{Request, Response};
+use worker::Env;
+use worker::worker_sys::DurableObjectState;
 
 /// The binding of the Durable Object namespace.
 pub const BINDING: &str = "RUNNER";
@@ -30,7 +33,7 @@ pub fn is_bound(env: &Env) -> bool {
 ///
 /// # Errors
 /// What the platform throws where the object cannot be reached, or is lost. What it did until then is not known.
-pub async fn run(env: &Env, handover: &Handover) -> Result<web_sys::Response, JsValue> {
+pub async fn run(env: &Env, handover: &Handover) -> Result<Response, JsValue> {
     let namespace = namespace(env).ok_or("the binding RUNNER is missing")?;
     let message = wire::encode(handover).map_err(|error| error.to_string())?;
     let stub = namespace.get(&namespace.new_unique_id()?)?;
@@ -38,45 +41,58 @@ pub async fn run(env: &Env, handover: &Handover) -> Result<web_sys::Response, Js
     init.set_method("POST");
     init.set_body(&Uint8Array::from(message.as_slice()));
     let call = stub.fetch("https://runner/", &init)?;
-    Ok(JsFuture::from(call).await?.unchecked_into())
+    Ok(task::settled(call).await?.unchecked_into())
 }
 
 fn namespace(env: &Env) -> Option<js::ObjectNamespace> {
     js::binding(env, BINDING)
 }
 
-/// One call.
-#[durable_object(fetch)]
+/// One call, as the runtime holds it.
+#[wasm_bindgen]
 pub struct Runner {
-    state: State,
+    state: Rc<DurableObjectState>,
     env: Env,
 }
 
-impl DurableObject for Runner {
-    fn new(state: State, env: Env) -> Self {
+#[wasm_bindgen]
+impl Runner {
+    /// An object for one call.
+    #[wasm_bindgen(constructor)]
+    pub fn new(state: DurableObjectState, env: Env) -> Self {
+        let state = Rc::new(state);
         Self { state, env }
     }
 
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let handover: Handover = wire::decode(&request.bytes().await?)
-            .map_err(|error| Error::RustError(error.to_string()))?;
-        let settings =
-            settings::settings(&self.env).map_err(|error| Error::RustError(error.clone()))?;
-        let mut work = work(settings, self.env.clone(), handover)?;
-        let (reply, answer): (Reply, _) = oneshot::channel();
-        work.read().await;
-        // Not awaited here: whoever called may go away, and with it this answer, but not the work.
-        self.state.wait_until(work.run(reply));
-        let answer = answer
-            .await
-            .unwrap_or_else(|_| Err("the work ended without an answer".into()))?;
-        Ok(answer.into())
+    /// The answer to the call: a [`Handover`], and what becomes of it.
+    pub fn fetch(&self, request: Request) -> Promise {
+        let (state, env) = (Rc::clone(&self.state), self.env.clone());
+        task::promise(async move { Ok(answer(&state, env, request).await?.into()) })
     }
+}
+
+async fn answer(
+    state: &DurableObjectState,
+    env: Env,
+    request: Request,
+) -> Result<Response, JsValue> {
+    let message = task::settled(request.array_buffer()?).await?;
+    let handover: Handover =
+        wire::decode(&Uint8Array::new(&message).to_vec()).map_err(|error| error.to_string())?;
+    let settings = settings::settings(&env)?;
+    let mut work = work(settings, env, handover)?;
+    let (reply, answer): (Reply, _) = oneshot::channel();
+    work.read().await;
+    // Not awaited here: whoever called may go away, and with it this answer, but not the work.
+    state.wait_until(&work.run_to_end(reply))?;
+    answer
+        .await
+        .unwrap_or_else(|_| Err("the work ended without an answer".into()))
 }
 
 /// The same decision as in the Worker, from the same request. Only a policy that changed in between gives another one, and
 /// then nothing runs.
-fn work(settings: &'static Settings, env: Env, handover: Handover) -> Result<Work> {
+fn work(settings: &'static Settings, env: Env, handover: Handover) -> Result<Work, JsValue> {
     let Handover {
         attempt,
         exchange,
@@ -88,9 +104,7 @@ fn work(settings: &'static Settings, env: Env, handover: Handover) -> Result<Wor
         decided => decided,
     };
     let Decision::Guard(guarded) = decided else {
-        return Err(Error::RustError(
-            "the policy has changed: this request is not guarded any more".into(),
-        ));
+        return Err("the policy has changed: this request is not guarded any more".into());
     };
     let exchange = Exchange {
         id: exchange,

@@ -2,6 +2,7 @@
 
 use super::clock::{self, Timer};
 use super::js::{self, ObjectNamespace, ObjectStub};
+use super::task::{self, Sleep};
 use crate::protocol::claim::{Begin, Begun, ClaimId, Settle, Settled};
 use crate::protocol::policy::Shards;
 use crate::protocol::time::Time;
@@ -12,8 +13,7 @@ use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use worker::{Delay, Env};
+use worker::Env;
 
 /// The binding of the Durable Object namespace.
 pub const BINDING: &str = "LEDGER";
@@ -150,7 +150,7 @@ impl Shard {
                     }
                 }
             }
-            Delay::from(pause(attempt)).await;
+            Sleep::from(pause(attempt)).await;
         }
         Err(Unavailable)
     }
@@ -163,7 +163,7 @@ impl Shard {
 
     async fn once(&self, message: &[u8]) -> Result<Vec<u8>, JsValue> {
         let stub = self.stub()?;
-        let answer = JsFuture::from(stub.ask(&Uint8Array::from(message))?).await?;
+        let answer = task::settled(stub.ask(&Uint8Array::from(message))?).await?;
         let answer: Uint8Array = answer.dyn_into()?;
         // A stub whose call has failed stays broken: only one that works is kept.
         self.stub.replace(Some(stub));

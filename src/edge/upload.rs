@@ -3,11 +3,11 @@
 use super::body::{Chunks, Reader};
 use super::js::{self, DigestStream};
 use super::rest::Rest;
+use super::task;
 use crate::protocol::digest::Sha256Digest;
 use crate::protocol::fingerprint::{Arriving, Contents};
 use js_sys::{ArrayBuffer, Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, WritableStreamDefaultWriter};
 
 /// A body on its way. Reading it may be broken off at any await, and taken up again: nothing that was read is lost.
@@ -131,7 +131,7 @@ impl Upload {
         self.ended = true;
         if let Some(sink) = self.sink.take() {
             // An origin that has gone away shows in its answer.
-            let _ = JsFuture::from(sink.close()).await;
+            let _ = task::settled(sink.close()).await;
         }
         Ok(())
     }
@@ -148,7 +148,7 @@ impl Upload {
             None => self.reader.ask().map_err(|_| Cut::Truncated)?,
         };
         self.reading = Some(reading.clone());
-        let result = JsFuture::from(reading).await;
+        let result = task::settled(reading).await;
         self.reading = None;
         match result {
             Ok(result) => Ok(self.reader.take(&result)),
@@ -159,7 +159,7 @@ impl Upload {
     /// An origin that takes no more has said, or will say, why: the rest is only hashed.
     async fn send(&mut self, chunk: &Uint8Array) {
         if let Some(sink) = &self.sink
-            && JsFuture::from(sink.write_with_chunk(chunk)).await.is_err()
+            && task::settled(sink.write_with_chunk(chunk)).await.is_err()
         {
             self.sink = None;
         }
@@ -198,13 +198,13 @@ impl Digest {
         if self.arriving.reads() {
             self.arriving.update(&chunk.to_vec());
         }
-        let _ = JsFuture::from(written).await;
+        let _ = task::settled(written).await;
     }
 
     /// `None` where the runtime fails, which leaves a body without a digest.
     async fn finish(self) -> Option<Contents> {
-        JsFuture::from(self.writer.close()).await.ok()?;
-        let digest = JsFuture::from(self.stream.digest()).await.ok()?;
+        task::settled(self.writer.close()).await.ok()?;
+        let digest = task::settled(self.stream.digest()).await.ok()?;
         let bytes = Uint8Array::new(&digest.dyn_into::<ArrayBuffer>().ok()?.into()).to_vec();
         let digest: Sha256Digest = bytes.try_into().ok()?;
         Some(self.arriving.finish(digest))

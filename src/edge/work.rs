@@ -20,6 +20,7 @@ use super::responses::Responses;
 use super::runner;
 use super::settings::Settings;
 use super::shard::{Shard, Unavailable};
+use super::task;
 use crate::protocol::claim::{AttemptId, Begin};
 use crate::protocol::contract::LedgerDown;
 use crate::protocol::decision::Guarded;
@@ -36,7 +37,7 @@ use crate::protocol::request::{Body, Inbound};
 use crate::protocol::time::Time;
 use crate::protocol::verdict::{Permit, Verdict};
 use futures_channel::oneshot;
-use js_sys::Uint8Array;
+use js_sys::{Promise, Uint8Array};
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use web_sys::Response;
@@ -174,8 +175,16 @@ impl Work {
         self.line.write();
     }
 
+    /// A promise of its end, for the runtime to wait for, whether or not a client does.
+    pub fn run_to_end(self, reply: Reply) -> Promise {
+        task::promise(async move {
+            self.run(reply).await;
+            Ok(JsValue::UNDEFINED)
+        })
+    }
+
     /// Runs, and answers into `reply`.
-    pub async fn run(mut self, reply: Reply) {
+    async fn run(mut self, reply: Reply) {
         if self.is_named_by_a_claim()
             && let Err(refusal) = self.vouch().await
         {

@@ -5,14 +5,17 @@
 
 use super::tables::Table::{self, Claims, Displaced};
 use super::{Shard, clock};
+use crate::edge::task;
+use js_sys::{Date, Object};
+use wasm_bindgen::JsValue;
+use worker::SqlStorageValue;
 use worker::SqlStorageValue::Integer;
-use worker::{Result, SqlStorageValue};
 
 /// From the end of a pass to the beginning of the next one, milliseconds. What has expired is dead at once; its space is only free then.
 /// Reading a small row costs as much in a pass as storing it for 16 hours.
-const EVERY_MS: i64 = 60 * 60 * 1000;
+const EVERY_MS: f64 = 60.0 * 60.0 * 1000.0;
 /// How long the shard serves requests between two turns of a pass, milliseconds.
-const PAUSE_MS: i64 = 100;
+const PAUSE_MS: f64 = 100.0;
 /// How many rows a turn looks at.
 const ROWS: i64 = 2_000;
 /// How many small rows it deletes at most. One counts once more for each 8 KiB of its record, as all of its pages have to be freed: so
@@ -32,31 +35,37 @@ DELETE FROM {table} WHERE {key} > ?1 AND {key} <= ?3 AND expires_at <= ?2 AND ex
 
 impl Shard {
     /// One alarm for all claims.
-    pub(super) async fn set_alarm_once(&self) -> Result<()> {
+    pub(super) async fn set_alarm_once(&self) -> Result<(), JsValue> {
         if self.alarm_set.get() {
             return Ok(());
         }
-        let storage = self.state.storage();
-        if storage.get_alarm().await?.is_none() {
-            storage.set_alarm(EVERY_MS).await?;
+        let alarm = task::settled(self.storage.get_alarm(Object::new())?).await?;
+        if alarm.is_null() {
+            self.set_alarm(EVERY_MS).await?;
         }
         self.alarm_set.set(true);
         Ok(())
     }
 
+    async fn set_alarm(&self, after_ms: f64) -> Result<(), JsValue> {
+        let at = Date::new(&(Date::now() + after_ms).into());
+        task::settled(self.storage.set_alarm(at, Object::new())?).await?;
+        Ok(())
+    }
+
     /// One turn, and the alarm for the next one.
-    pub(super) async fn sweep(&self) -> Result<()> {
+    pub(super) async fn sweep(&self) -> Result<(), JsValue> {
         let next = self.turn()?;
         // An empty shard sets no alarm, so that an idle one costs nothing; the next claim sets it again.
         self.alarm_set.set(next.is_some());
         match next {
-            Some(after) => self.state.storage().set_alarm(after).await,
+            Some(after_ms) => self.set_alarm(after_ms).await,
             None => Ok(()),
         }
     }
 
     /// Milliseconds until the next turn; `None` once the shard is empty.
-    fn turn(&self) -> Result<Option<i64>> {
+    fn turn(&self) -> worker::Result<Option<f64>> {
         // A turn that fails leaves nothing here, so that the next one begins anew.
         let (table, from) = self
             .swept
@@ -87,7 +96,7 @@ impl Shard {
         table: Table,
         from: &SqlStorageValue,
         now: &SqlStorageValue,
-    ) -> Result<Option<SqlStorageValue>> {
+    ) -> worker::Result<Option<SqlStorageValue>> {
         let statement = table.on(NEXT);
         let mut rows = ROWS;
         loop {

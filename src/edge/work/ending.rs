@@ -4,7 +4,7 @@ use super::{Reply, Work};
 use crate::edge::body::Chunks;
 use crate::edge::clock;
 use crate::edge::log::elapsed;
-use crate::edge::origin::{self, Answer};
+use crate::edge::origin::{self, Answer, Call};
 use crate::edge::overflow::Overflow;
 use crate::protocol::claim::Ending;
 use crate::protocol::contract::{NeverStore, NeverThen, Outcome, Test};
@@ -118,16 +118,15 @@ impl Work {
             let outcome = Happened::Answer(status).outcome(&contract.outcome);
             outcome == Outcome::Store && route.deliver.streams(headers.get("content-type"))
         };
-        let call = origin::dispatch(
-            permit,
-            self.settings,
-            &self.guarded,
-            &self.request,
-            &mut self.body,
-            self.asked_at,
-            &streams,
-        );
-        let answered = call.await;
+        let call = Call {
+            settings: self.settings,
+            guarded: &self.guarded,
+            request: &self.request,
+            place: self.place,
+            asked_at: self.asked_at,
+            timer: &self.timer,
+        };
+        let answered = origin::dispatch(permit, call, &mut self.body, &streams).await;
         self.line.origin_ms += elapsed(started);
         self.take_contents().await;
         answered

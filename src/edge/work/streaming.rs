@@ -10,6 +10,7 @@ use crate::edge::log::elapsed;
 use crate::edge::origin::Answer;
 use crate::edge::overflow::Overflow;
 use crate::edge::rest::Rest;
+use crate::edge::task;
 use crate::protocol::fingerprint::Fingerprint;
 use crate::protocol::headers::Headers;
 use crate::protocol::outcome::Happened;
@@ -19,7 +20,6 @@ use crate::protocol::replay::{self, Status};
 use crate::protocol::verdict::Attempt;
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, WritableStreamDefaultWriter};
 
 impl Work {
@@ -186,7 +186,7 @@ impl Client {
     /// A client that has gone away stops nothing.
     async fn send(&mut self, chunk: &Uint8Array) {
         if let Some(out) = &self.out
-            && JsFuture::from(out.write_with_chunk(chunk)).await.is_err()
+            && task::settled(out.write_with_chunk(chunk)).await.is_err()
         {
             self.out = None;
         }
@@ -197,13 +197,13 @@ impl Client {
             self.send(&last).await;
         }
         if let Some(out) = self.out {
-            let _ = JsFuture::from(out.close()).await;
+            let _ = task::settled(out.close()).await;
         }
     }
 
     async fn break_off(self) {
         if let Some(out) = self.out {
-            let _ = JsFuture::from(out.abort()).await;
+            let _ = task::settled(out.abort()).await;
         }
     }
 }
