@@ -1,7 +1,7 @@
 // The entry of the Worker: what the runtime calls, in front of what worker-build has made of the Rust crate (docs/architecture.md,
 // "The entry"). It stands here because the runtime lets nobody call a method of an object but of a class that extends `DurableObject`,
-// which costs about half as much as its `fetch`; and because worker-build makes two proxies for every request, so that it can start
-// anew after a panic, where one look is enough.
+// which costs about half as much as its `fetch`; and because worker-build makes two proxies for every call, so that it can start anew
+// after a panic, where one look is enough.
 
 import { DurableObject } from "cloudflare:workers";
 import Built, { Ledger as Shard, Runner } from "built";
@@ -11,11 +11,6 @@ import { Turns } from "./turns.js";
 /** After a panic, worker-build starts the Wasm module anew with the next call that goes through its proxies. */
 const state = globalThis.__worker_init_state;
 
-/**
- * The tasks of Rust are run by this function, which the runtime has in C++: a promise that is there does the same by itself.
- */
-const there = Promise.resolve();
-globalThis.queueMicrotask = (task) => void there.then(task);
 /** What the gateway serves under /.reprise/refusals: a page is no code, and Wasm has to be compiled. */
 globalThis.refusals = () => refusals;
 addEventListener("unhandledrejection", ({ reason }) => void noted(reason));

@@ -66,6 +66,12 @@ impl Found {
     }
 
     fn push(&mut self, name: &str, content: &[u8]) {
+        if self.leaves.capacity() == 0 {
+            // What most bodies take, so that they do not grow in many steps.
+            self.names.reserve(512);
+            self.contents.reserve(512);
+            self.leaves.reserve(MAX_LEAVES / 2);
+        }
         let (name_at, content_at) = (self.names.len(), self.contents.len());
         self.names.push_str(name);
         self.contents.extend_from_slice(content);
