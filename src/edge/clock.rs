@@ -28,12 +28,18 @@ pub async fn within<T>(ms: u64, work: impl Future<Output = T>) -> Option<T> {
 /// The timer that the parts of one piece of work share, one after another: setting one and clearing it costs as much as a short call.
 /// It belongs to one request, as all timers of the runtime do.
 #[derive(Default)]
-pub struct Timer(RefCell<Option<(Sleep, Time)>>);
+pub struct Timer(RefCell<Option<Set>>);
+
+struct Set {
+    sleep: Sleep,
+    ms: u64,
+    at: Time,
+}
 
 impl Timer {
-    /// As [`within`]. The timer of an earlier part goes on, where it ends no later than this one may; if it ends in this one, what is left
-    /// is asked of the clock, once: only where that is set meanwhile may a part be given up early, or late by as much as the timer of the
-    /// earlier part was long.
+    /// As [`within`]. The timer of an earlier part goes on, unless it was set for longer than `ms`; if it ends in this part, the rest of
+    /// `ms` comes behind it. How much of it was over when this part began is asked of the clock: where that is set meanwhile, however far,
+    /// a part is given up early or late by no more than the earlier one had.
     pub async fn within<T>(&self, ms: u64, work: impl Future<Output = T>) -> Option<T> {
         let time = self.over(ms);
         match select(pin!(work), pin!(time)).await {
@@ -43,27 +49,36 @@ impl Timer {
     }
 
     async fn over(&self, ms: u64) {
-        let started = now();
-        let end = started.plus(ms);
-        let goes_on = matches!(&*self.0.borrow(), Some((_, earlier)) if *earlier <= end);
-        if goes_on {
+        let mut left_ms = ms;
+        if let Some(going_on_ms) = self.going_on(ms) {
             self.rings().await;
+            left_ms -= going_on_ms;
         }
-        let left_ms = ms.saturating_sub(now().since(started));
         if left_ms > 0 {
-            self.0.replace(Some((Sleep::of(left_ms), end)));
+            self.0.replace(Some(Set {
+                sleep: Sleep::of(left_ms),
+                ms: left_ms,
+                at: now(),
+            }));
             self.rings().await;
         }
+    }
+
+    /// How long a timer still takes that is set for `most_ms` or less.
+    fn going_on(&self, most_ms: u64) -> Option<u64> {
+        let set = self.0.borrow();
+        let set = set.as_ref().filter(|set| set.ms <= most_ms)?;
+        Some(set.ms.saturating_sub(now().since(set.at)))
     }
 
     /// A timer that is not waited for to its end stays where it is.
     async fn rings(&self) {
         poll_fn(|context| {
-            let mut timer = self.0.borrow_mut();
-            if let Some((sleep, _)) = timer.as_mut() {
-                ready!(pin!(sleep).poll(context));
+            let mut set = self.0.borrow_mut();
+            if let Some(set) = set.as_mut() {
+                ready!(pin!(&mut set.sleep).poll(context));
             }
-            *timer = None;
+            *set = None;
             Poll::Ready(())
         })
         .await;

@@ -246,6 +246,18 @@ for (const ms of [-HOUR, HOUR]) {
   }
 }
 
+test("fault_c5 rule_6_4 a Worker's clock that goes forward makes nobody give up a call that is longer than the ledger may take", async () => {
+  const { place, gate, first, again } = await hold();
+  await gateway.setClock("worker", HOUR);
+  // The timer of the call to the ledger rings after 8 s.
+  await new Promise((resolve) => setTimeout(resolve, 9 * SECOND));
+  gate.open();
+  const answer = await first;
+  assertFresh(answer);
+  assertReplay(await again(), answer);
+  assert.equal(place.count, 1);
+});
+
 test("fault_c5 rule_6_7 without a claim there is no lease that the wait for the ledger could use up", async () => {
   const place = origin.place(undefined, { under: "/open" });
   const hangs = gateway.log.filter(({ data }) => data?.["hangs"] === true).length;
