@@ -21,8 +21,6 @@ export class Ledger extends Built {
     const exec = (...parameters) => this.counting(sql.exec(...parameters), parameters[0]);
     Object.defineProperty(ctx.storage, "sql", { value: standIn(sql, { exec }) });
     super(ctx, env);
-    const { shard } = this;
-    this.shard = { ask: (message) => this.measured(() => shard.ask(message)), alarm: () => shard.alarm() };
     this.cursors = [];
     this.sweeping = [];
     this.rows = 0;
@@ -34,6 +32,10 @@ export class Ledger extends Built {
     // Requests come while an alarm is at work. Only the sweep asks for what is beyond one. The table is made before anything is counted.
     (/(slot|id) >/.test(query) ? this.sweeping : this.cursors)?.push(cursor);
     return cursor;
+  }
+
+  answer(message) {
+    return this.measured(() => super.answer(message));
   }
 
   /** A cursor knows what it has written once it has been read to its end. */

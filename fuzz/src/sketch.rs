@@ -13,6 +13,9 @@ use std::sync::LazyLock;
 /// The salt of every sketch here.
 pub const SALT: [u8; 16] = [3; 16];
 
+/// The tag of what a seal is of.
+const OF_A_SKETCH: u8 = 4;
+
 static RULES: LazyLock<Contract> = LazyLock::new(|| {
     let text = compiled::CONTRACTS.iter().find(|(name, _)| *name == "ietf");
     let (_, text) = text.unwrap_or_else(|| unreachable!("ietf is compiled in"));
@@ -57,9 +60,7 @@ pub fn sealed(sketch: &[u8]) -> Vec<u8> {
 }
 
 fn seal(sketch: &[u8]) -> [u8; 4] {
-    let mut hasher = Parts::keyed(&SALT);
-    hasher.part("sketch", Some(sketch));
-    let [a, b, c, d, ..] = hasher.hash();
+    let [a, b, c, d, ..] = Parts::keyed(&SALT).tagged(OF_A_SKETCH, &[], sketch);
     [a, b, c, d]
 }
 

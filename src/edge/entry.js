@@ -40,7 +40,7 @@ const BareShard = Shard.prototype.constructor;
 
 /** One shard of the ledger. */
 export class Ledger extends DurableObject {
-  #turns = new Turns((message) => this.#answer(message));
+  #turns = new Turns((message) => this.answer(message));
   #shard;
   /** The instance of the Wasm module that it belongs to. */
   #instance;
@@ -63,7 +63,8 @@ export class Ledger extends DurableObject {
     }
   }
 
-  #answer(message) {
+  /** The same, at once. */
+  answer(message) {
     try {
       return this.#current().ask(message);
     } catch (error) {

@@ -111,7 +111,7 @@ pub async fn dispatch(
         return (attempt, Answer::None(Happened::NotSent));
     };
     let abort = match (body.whole(), call.place) {
-        // With this work, the runtime ends its calls.
+        // The runtime ends what a request has called with the request itself.
         (Some(_), Place::Worker) => Ok(None),
         _ => AbortController::new().map(Some),
     };

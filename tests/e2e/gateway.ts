@@ -204,6 +204,11 @@ export class Gateway {
     await this.#eachShard("DELETE");
   }
 
+  /** Leaves the Wasm module of Worker and shards as a panic does: nothing of it can be called any more. Needs `inspect`. */
+  async panic(): Promise<void> {
+    assert.equal((await this.#shard(0, "PATCH")).status, 200);
+  }
+
   /** One message to the first shard, past the Worker (src/protocol/wire.rs), and the answer. Needs `inspect`. */
   async tellLedger(message: Uint8Array): Promise<Uint8Array> {
     return new Uint8Array(await (await this.#shard(0, "POST", message)).arrayBuffer());

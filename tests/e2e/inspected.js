@@ -2,7 +2,8 @@
 //
 // It counts the calls that are inside, so that a test sees who waits (GET), and can stop an object in the midst of them (DELETE), as
 // the platform does: the calls inside fail, and the next one finds a new object on the same storage. PUT sweeps now, as the alarm
-// would later, and says how many claims that has deleted. POST is a message, past the Worker.
+// would later, and says how many claims that has deleted. PATCH leaves the Wasm module as a panic does. POST is a message, past the
+// Worker.
 
 import Worker, { Ledger as Built } from "./index.js";
 
@@ -15,6 +16,10 @@ export class Ledger extends Built {
   async fetch(request) {
     if (request.method === "GET") return new Response(String(this.inside));
     if (request.method === "PUT") return this.swept();
+    if (request.method === "PATCH") {
+      globalThis.__worker_init_state.criticalError = true;
+      return new Response();
+    }
     if (request.method === "DELETE") this.ctx.abort("stopped by a test");
     return new Response(await this.ask(new Uint8Array(await request.arrayBuffer())));
   }

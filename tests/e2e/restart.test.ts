@@ -61,6 +61,23 @@ async function hold(): Promise<Held> {
   return { place, key, gate, claim, first };
 }
 
+for (const first of ["a request", "the sweep"]) {
+  test(`after a panic, the module starts anew, whatever comes first: ${first}`, async () => {
+    const place = origin.place();
+    const key = gateway.key();
+    const answer = await gateway.post(place.path, key);
+    assertFresh(answer);
+    await gateway.panic();
+    if (first === "the sweep") await gateway.sweep();
+    assertReplay(await gateway.post(place.path, key), answer);
+    const next = gateway.key();
+    const fresh = await gateway.post(place.path, next);
+    assertFresh(fresh);
+    assertReplay(await gateway.post(place.path, next), fresh);
+    assert.equal(place.count, 2);
+  });
+}
+
 test("edge_086 a finished claim survives a kill: small and large answers are replayed byte by byte", async () => {
   const firsts: [Place, string, Answer][] = [];
   for (const size of [100, 300 * 1024]) {
