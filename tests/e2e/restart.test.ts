@@ -61,20 +61,23 @@ async function hold(): Promise<Held> {
   return { place, key, gate, claim, first };
 }
 
-for (const first of ["a request", "the sweep"]) {
-  test(`after a panic, the module starts anew, whatever comes first: ${first}`, async () => {
+for (const comesFirst of ["a request", "the sweep"]) {
+  test(`after a panic, the module starts anew, whatever comes first: ${comesFirst}`, async () => {
     const place = origin.place();
-    const key = gateway.key();
-    const answer = await gateway.post(place.path, key);
-    assertFresh(answer);
+    const fresh = async (): Promise<readonly [string, Answer]> => {
+      const key = gateway.key();
+      const answer = await gateway.post(place.path, key);
+      assertFresh(answer);
+      return [key, answer];
+    };
+    // As many as meet every shard.
+    const many = (): Promise<(readonly [string, Answer])[]> => Promise.all(Array.from({ length: 32 }, fresh));
+    const before = await many();
     await gateway.panic();
-    if (first === "the sweep") await gateway.sweep();
-    assertReplay(await gateway.post(place.path, key), answer);
-    const next = gateway.key();
-    const fresh = await gateway.post(place.path, next);
-    assertFresh(fresh);
-    assertReplay(await gateway.post(place.path, next), fresh);
-    assert.equal(place.count, 2);
+    if (comesFirst === "the sweep") await gateway.sweep();
+    await many();
+    for (const [key, first] of before) assertReplay(await gateway.post(place.path, key), first);
+    assert.equal(place.count, 64);
   });
 }
 
