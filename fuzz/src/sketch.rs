@@ -3,18 +3,16 @@
 use crate::memory;
 use reprise::protocol::compiled;
 use reprise::protocol::contract::{Contract, FingerprintPart};
-use reprise::protocol::digest::Parts;
 use reprise::protocol::fingerprint::Contents;
-use reprise::protocol::fingerprint::sketch::{Difference, MAX_DIFFERENCES, differences, sketch};
+use reprise::protocol::fingerprint::sketch::{
+    Difference, MAX_DIFFERENCES, differences, seal, sketch,
+};
 use reprise::protocol::headers::Headers;
 use reprise::protocol::request::{Body, Inbound};
 use std::sync::LazyLock;
 
 /// The salt of every sketch here.
 pub const SALT: [u8; 16] = [3; 16];
-
-/// The tag of what a seal is of.
-const OF_A_SKETCH: u8 = 4;
 
 static RULES: LazyLock<Contract> = LazyLock::new(|| {
     let text = compiled::CONTRACTS.iter().find(|(name, _)| *name == "ietf");
@@ -40,7 +38,7 @@ pub fn target(input: &[u8]) -> bool {
     let contents = Contents::of(&RULES.fingerprint, &request, &Body::Bytes(body.to_vec()));
     // Damaged: without a seal that fits, it tells nothing.
     let tell = |stored: &[u8]| differences(&RULES.fingerprint, &SALT, stored, &request, &contents);
-    let damaged = [stored, &seal(stored).map(|byte| !byte)].concat();
+    let damaged = [stored, &seal(&SALT, stored).map(|byte| !byte)].concat();
     assert!(tell(&damaged).is_empty(), "rule 4.20");
     // Sealed all the same: it never says more than it may.
     let sealed = sealed(stored);
@@ -56,12 +54,7 @@ pub fn target(input: &[u8]) -> bool {
 
 /// A sketch with the seal that the gateway would have put on it.
 pub fn sealed(sketch: &[u8]) -> Vec<u8> {
-    [sketch, &seal(sketch)].concat()
-}
-
-fn seal(sketch: &[u8]) -> [u8; 4] {
-    let [a, b, c, d, ..] = Parts::keyed(&SALT).tagged(OF_A_SKETCH, &[], sketch);
-    [a, b, c, d]
+    [sketch, &seal(&SALT, sketch)].concat()
 }
 
 /// The request whose differences are told.

@@ -32,7 +32,7 @@ thread_local! {
     static READY: RefCell<VecDeque<u32>> = const { RefCell::new(VecDeque::new()) };
     /// Whether somebody sees to these.
     static RUNNING: Cell<bool> = const { Cell::new(false) };
-    /// The task that is polled, or was at last; 0 is none.
+    /// The task that is polled; 0 is none.
     static CURRENT: Cell<u32> = const { Cell::new(0) };
     static COUNT: Cell<u32> = const { Cell::new(0) };
 }
@@ -45,7 +45,7 @@ fn attached() -> HashMap<u32, Task> {
     });
     let (lost, ready) = (
         Closure::<dyn Fn(u32)>::new(lose),
-        Closure::<dyn Fn()>::new(run),
+        Closure::<dyn Fn()>::new(|| run(|| {})),
     );
     js::attach(&settled, &lost, &ready);
     settled.forget();
@@ -64,20 +64,20 @@ pub fn promise(future: impl Future<Output = Outcome> + 'static) -> Promise {
     };
     TASKS.with_borrow_mut(|tasks| tasks.insert(number, task));
     let promise = js::begin(number);
-    READY.with_borrow_mut(|ready| ready.push_back(number));
-    run();
+    run(|| READY.with_borrow_mut(|ready| ready.push_back(number)));
     promise
 }
 
-/// Polls what is ready, unless that is what is being done.
-fn run() {
-    if RUNNING.replace(true) {
-        return;
+/// Does `work`, and polls what is ready then, unless somebody is about to.
+fn run(work: impl FnOnce()) {
+    let outermost = !RUNNING.replace(true);
+    work();
+    if outermost {
+        while let Some(task) = READY.with_borrow_mut(VecDeque::pop_front) {
+            poll(task);
+        }
+        RUNNING.set(false);
     }
-    while let Some(task) = READY.with_borrow_mut(VecDeque::pop_front) {
-        poll(task);
-    }
-    RUNNING.set(false);
 }
 
 fn poll(number: u32) {
@@ -130,14 +130,8 @@ impl Wake for Woken {
 
 /// What was waited for at this place has come.
 fn settle(place: usize, outcome: Outcome) {
-    let Some(waker) = waits::settle(place, outcome) else {
-        return;
-    };
-    let outermost = !RUNNING.replace(true);
-    waker.wake();
-    if outermost {
-        RUNNING.set(false);
-        run();
+    if let Some(waker) = waits::settle(place, outcome) {
+        run(|| waker.wake());
     }
 }
 

@@ -63,16 +63,15 @@ test("who is woken is run once whoever wakes has ended", async () => {
 });
 
 test("a task is lost when all that it waits for is, and not before", async () => {
-  let settle: ((value: string) => void) | undefined;
-  const kept = new Promise<string>((resolve) => void (settle = resolve));
+  const kept = Promise.withResolvers<string>();
   void tasks.begin(1);
-  tasks.wait(kept, 3, 1);
+  tasks.wait(kept.promise, 3, 1);
   void tasks.begin(2);
   tasks.wait(new Promise(() => undefined), 4, 2);
   await collected(() => lost.length > 0);
   assert.deepEqual(lost, [2]);
-  settle?.("comes");
-  await kept;
+  kept.resolve("comes");
+  await kept.promise;
   assert.deepEqual(told.map(([place]) => place), [3]);
 });
 
@@ -87,10 +86,9 @@ test("a task that has ended is not lost, unless it has left something", async ()
 });
 
 test("after a panic, the new instance hears nothing of what the old one waited for", async () => {
-  let settle: ((value: string) => void) | undefined;
-  const old = new Promise<string>((resolve) => void (settle = resolve));
+  const old = Promise.withResolvers<string>();
   void tasks.begin(1);
-  tasks.wait(old, 3, 1);
+  tasks.wait(old.promise, 3, 1);
   void tasks.begin(2);
   tasks.wait(new Promise(() => undefined), 4, 2);
   const before = { told, lost };
@@ -98,7 +96,7 @@ test("after a panic, the new instance hears nothing of what the old one waited f
   attach();
   void tasks.begin(1);
   tasks.wait(new Promise(() => undefined), 5, 1);
-  settle?.("comes");
+  old.resolve("comes");
   await collected(() => lost.length > 0);
   assert.deepEqual({ told, lost }, { told: [], lost: [1] });
   assert.deepEqual(before.told.map(([place]) => place), [3], "it was the old one that was told");

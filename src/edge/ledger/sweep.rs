@@ -13,9 +13,9 @@ use worker::SqlStorageValue::Integer;
 
 /// From the end of a pass to the beginning of the next one, milliseconds. What has expired is dead at once; its space is only free then.
 /// Reading a small row costs as much in a pass as storing it for 16 hours.
-const EVERY_MS: f64 = 60.0 * 60.0 * 1000.0;
+const EVERY_MS: u64 = 60 * 60 * 1000;
 /// How long the shard serves requests between two turns of a pass, milliseconds.
-const PAUSE_MS: f64 = 100.0;
+const PAUSE_MS: u64 = 100;
 /// How many rows a turn looks at.
 const ROWS: i64 = 2_000;
 /// How many small rows it deletes at most. One counts once more for each 8 KiB of its record, as all of its pages have to be freed: so
@@ -47,8 +47,9 @@ impl Shard {
         Ok(())
     }
 
-    async fn set_alarm(&self, after_ms: f64) -> Result<(), JsValue> {
-        let at = Date::new(&(Date::now() + after_ms).into());
+    async fn set_alarm(&self, after_ms: u64) -> Result<(), JsValue> {
+        let at = clock::now().plus(after_ms).millis() as f64;
+        let at = Date::new(&at.into());
         task::settled(self.storage.set_alarm(at, Object::new())?).await?;
         Ok(())
     }
@@ -65,7 +66,7 @@ impl Shard {
     }
 
     /// Milliseconds until the next turn; `None` once the shard is empty.
-    fn turn(&self) -> worker::Result<Option<f64>> {
+    fn turn(&self) -> worker::Result<Option<u64>> {
         // A turn that fails leaves nothing here, so that the next one begins anew.
         let (table, from) = self
             .swept

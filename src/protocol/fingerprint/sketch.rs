@@ -221,6 +221,11 @@ fn missing(salted: &mut Salted, stored: &[Entry], reading: Reading, leaves: &Fou
         .count()
 }
 
+/// What a sketch ends with under this `salt`, so that a damaged one is known.
+pub fn seal(salt: &[u8; 16], sketch: &[u8]) -> [u8; KEPT] {
+    Salted::new(salt).seal_of(sketch)
+}
+
 /// What a hash is of.
 mod tag {
     pub const PART: u8 = 1;
