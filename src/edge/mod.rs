@@ -25,3 +25,7 @@ mod task;
 mod upload;
 mod waiting;
 mod work;
+
+/// Smaller and quicker than the standard library's (docs/design.md, "Why another allocator?").
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
