@@ -12,7 +12,7 @@ mod tables;
 
 use super::settings::settings;
 use super::waiting::Waiters;
-use super::{clock, task};
+use super::{clock, message, task};
 use crate::protocol::claim::{
     self, AttemptId, Begin, Begun, Claim, ClaimId, Settle, Settled, Write,
 };
@@ -20,7 +20,7 @@ use crate::protocol::fingerprint::{Fingerprint, Print};
 use crate::protocol::new_keys::NewKeys;
 use crate::protocol::time::Time;
 use crate::protocol::wire::{self, Answer, Call};
-use js_sys::{Promise, Uint8Array};
+use js_sys::Promise;
 use rows::Rows;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -47,7 +47,7 @@ impl Ledger {
         Ok(Self(Rc::new(Shard::new(state, &env)?)))
     }
 
-    /// The answer to a message of [`wire`]: its bytes, or a promise of them where there is something to wait for.
+    /// The answer to a message of [`wire`], or a promise of it where there is something to wait for.
     ///
     /// # Errors
     /// What the storage throws; a message that cannot be read.
@@ -66,7 +66,7 @@ impl Ledger {
         if let Asked::Told(answer) = &asked
             && shard.alarm_set.get()
         {
-            return bytes(answer);
+            return told(answer);
         }
         let shard = Rc::clone(shard);
         let later = async move {
@@ -75,7 +75,7 @@ impl Ledger {
                 Asked::Waits(wait) => shard.wait(wait).await?,
             };
             shard.set_alarm_once().await?;
-            bytes(&answer)
+            told(&answer)
         };
         Ok(task::promise(later).into())
     }
@@ -89,9 +89,9 @@ impl Ledger {
 
 type Result<T> = std::result::Result<T, JsValue>;
 
-fn bytes(answer: &Answer) -> Result<JsValue> {
+fn told(answer: &Answer) -> Result<JsValue> {
     let message = wire::encode(answer).map_err(|error| error.to_string())?;
-    Ok(Uint8Array::from(message.as_slice()).into())
+    Ok(message::sent(&message))
 }
 
 /// One shard.

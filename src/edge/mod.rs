@@ -10,6 +10,7 @@ mod health;
 mod js;
 mod ledger;
 mod log;
+mod message;
 mod origin;
 mod overflow;
 mod pass;

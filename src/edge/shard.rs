@@ -2,6 +2,7 @@
 
 use super::clock::{self, Timer};
 use super::js::{self, ObjectNamespace, ObjectStub};
+use super::message;
 use super::task::{self, Sleep};
 use crate::protocol::claim::{Begin, Begun, ClaimId, Settle, Settled};
 use crate::protocol::policy::Shards;
@@ -12,7 +13,7 @@ use std::cell::RefCell;
 use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
 use worker::Env;
 
 /// The binding of the Durable Object namespace.
@@ -164,10 +165,9 @@ impl Shard {
     async fn once(&self, message: &[u8]) -> Result<Vec<u8>, JsValue> {
         let stub = self.stub()?;
         let answer = task::settled(stub.ask(&Uint8Array::from(message))?).await?;
-        let answer: Uint8Array = answer.dyn_into()?;
         // A stub whose call has failed stays broken: only one that works is kept.
         self.stub.replace(Some(stub));
-        Ok(answer.to_vec())
+        message::received(&answer)
     }
 
     fn stub(&self) -> Result<ObjectStub, JsValue> {
