@@ -4,15 +4,15 @@ use super::body::Incoming;
 use super::log::Line;
 use super::receive::{receive, receive_whole};
 use super::settings::{self, Settings};
+use super::task::{self, Outcome, Reply};
 use super::work::{Place, Work};
-use super::{clock, convert, health, pass, task};
+use super::{clock, convert, health, pass};
 use crate::protocol::claim::AttemptId;
 use crate::protocol::decision::{self, Decision, Guarded, Open};
 use crate::protocol::exchange::Exchange;
 use crate::protocol::policy::Limits;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::request::{Body, Inbound};
-use futures_channel::oneshot;
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use web_sys::{Request, Response};
@@ -32,19 +32,19 @@ pub fn fetch(request: Request, env: Env, context: Context) -> Promise {
     {
         return passed;
     }
-    task::promise(answer(request, env, context))
+    task::answering(|reply| answer(request, env, context, reply))
 }
 
-async fn answer(request: Request, env: Env, context: Context) -> Result<JsValue, JsValue> {
-    let answer = match route(&request, env, &context).await {
-        Ok(response) => response,
+async fn answer(request: Request, env: Env, context: Context, reply: Reply) -> Outcome {
+    match route(&request, env, &context, reply).await {
+        Ok(Some(answer)) => Ok(answer.into()),
+        Ok(None) => Ok(JsValue::UNDEFINED),
         Err(error) => {
             worker::console_error!("request failed: {error:?}");
             let exchange = Exchange::unread(clock::random());
-            convert::refusal(&internal(), None, &exchange)?
+            convert::refusal(&internal(), None, &exchange).map(Into::into)
         }
-    };
-    Ok(answer.into())
+    }
 }
 
 fn internal() -> Refusal {
@@ -54,25 +54,28 @@ fn internal() -> Refusal {
     )
 }
 
-async fn route(raw: &Request, env: Env, context: &Context) -> Result<Response, JsValue> {
+/// The answer; `None` where it has been given, and the work after it done.
+type Answered = Result<Option<Response>, JsValue>;
+
+async fn route(raw: &Request, env: Env, context: &Context, reply: Reply) -> Answered {
     let Some(request) = convert::inbound(raw) else {
         return Err("a request without an absolute URL".into());
     };
     let settings = settings::settings(&env);
     if request.path.starts_with(health::PREFIX) {
-        return health::answer(&request.path, &env, settings);
+        return health::answer(&request.path, &env, settings).map(Some);
     }
     let settings = match settings {
         Ok(settings) => settings,
         Err(error) => {
             worker::console_error!("policy-invalid: {error}");
             let exchange = Exchange::unread(clock::random());
-            return convert::refusal(&policy_invalid(), None, &exchange);
+            return convert::refusal(&policy_invalid(), None, &exchange).map(Some);
         }
     };
     let exchange = Exchange::new(clock::random(), &request, &settings.policy.cors);
     if pass::is_loop(settings, &request) {
-        return convert::refusal(&loop_detected(), None, &exchange);
+        return convert::refusal(&loop_detected(), None, &exchange).map(Some);
     }
     let arrival = Arrival {
         raw,
@@ -80,6 +83,7 @@ async fn route(raw: &Request, env: Env, context: &Context) -> Result<Response, J
         context,
         settings,
         exchange,
+        reply,
     };
     match decision::decide(&settings.policy, &request, clock::now()) {
         Decision::Open(open) => arrival.open(request, open).await,
@@ -94,11 +98,12 @@ struct Arrival<'a> {
     context: &'a Context,
     settings: &'static Settings,
     exchange: Exchange,
+    reply: Reply,
 }
 
 impl Arrival<'_> {
     /// The decision takes the body (rule 2.15).
-    async fn open(self, request: Inbound, open: Open<'static>) -> Result<Response, JsValue> {
+    async fn open(self, request: Inbound, open: Open<'static>) -> Answered {
         match receive_whole(self.raw, &request, self.limits()).await {
             Ok(body) => {
                 let decided = open.decide(&request, &body, clock::now());
@@ -107,6 +112,7 @@ impl Arrival<'_> {
             Err(refusal) => {
                 let line = Line::new(&open.route.name, &self.exchange, None, None);
                 line.refuse(&refusal, Some(open.contract), &self.exchange)
+                    .map(Some)
             }
         }
     }
@@ -117,9 +123,10 @@ impl Arrival<'_> {
         decided: Decision<'static>,
         request: Inbound,
         body: Option<Body>,
-    ) -> Result<Response, JsValue> {
+    ) -> Answered {
         let Self { raw, settings, .. } = self;
-        match decided {
+        let answer = match decided {
+            Decision::Guard(guarded) => return self.guard(request, guarded, body).await,
             Decision::Pass => {
                 let answer = pass::through(settings, raw, &request, body).await;
                 passed(answer, &self.exchange)
@@ -136,9 +143,9 @@ impl Arrival<'_> {
                 let line = Line::new(&refused.route.name, &exchange, None, None);
                 line.refuse(&refused.refusal, Some(refused.contract), &exchange)
             }
-            Decision::Guard(guarded) => self.guard(request, guarded, body).await,
             Decision::Open(_) => Err("a body that is there leaves nothing open".into()),
-        }
+        };
+        answer.map(Some)
     }
 
     async fn guard(
@@ -146,7 +153,7 @@ impl Arrival<'_> {
         request: Inbound,
         guarded: Guarded<'static>,
         body: Option<Body>,
-    ) -> Result<Response, JsValue> {
+    ) -> Answered {
         let attempt = AttemptId::new(clock::random());
         let head_limit = self.settings.policy.limits.request_head;
         let body = match body {
@@ -164,7 +171,7 @@ impl Arrival<'_> {
             Err(refusal) => {
                 let (claim, contract) = (guarded.claim, guarded.contract);
                 let line = Line::new(&guarded.route.name, &exchange, Some(claim), Some(attempt));
-                return line.refuse(&refusal, Some(contract), &exchange);
+                return line.refuse(&refusal, Some(contract), &exchange).map(Some);
             }
         };
         let place = Place::Worker;
@@ -178,15 +185,15 @@ impl Arrival<'_> {
             guarded,
             attempt,
         );
-        let (reply, answer) = oneshot::channel();
         match work.known().await {
-            Some(known) => work.tell_remembered(known, reply).await,
-            // Handed over before it is first polled: a client that goes away drops this handler, and not the work (rule 6.6).
-            None => self.context.wait_until(&work.run_to_end(reply))?,
+            Some(known) => work.tell_remembered(known, self.reply).await,
+            None => {
+                // Before it begins: a client that goes away takes its answer with it, and not the work (rule 6.6).
+                self.context.wait_until(&self.reply.lasts())?;
+                work.run(self.reply).await;
+            }
         }
-        answer
-            .await
-            .unwrap_or_else(|_| Err("the work ended without an answer".into()))
+        Ok(None)
     }
 
     fn limits(&self) -> &'static Limits {

@@ -59,6 +59,10 @@ extern "C" {
 
     pub fn begin(task: u32) -> Promise;
 
+    pub fn reply(task: u32, outcome: &JsValue, failed: bool);
+
+    pub fn lasts(task: u32) -> Promise;
+
     pub fn end(task: u32, outcome: &JsValue, failed: bool, left: bool);
 
     pub fn forget(task: u32);

@@ -6,14 +6,13 @@
 
 use super::body::Incoming;
 use super::settings::{self, Settings};
-use super::task;
-use super::work::{Place, Reply, Work};
+use super::task::{self, Reply};
+use super::work::{Place, Work};
 use super::{clock, js};
 use crate::protocol::decision::{self, Decision};
 use crate::protocol::exchange::Exchange;
 use crate::protocol::handover::Handover;
 use crate::protocol::wire;
-use futures_channel::oneshot;
 use js_sys::{Promise, Uint8Array};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -67,7 +66,10 @@ impl Runner {
     /// The answer to the call: a [`Handover`], and what becomes of it.
     pub fn fetch(&self, request: Request) -> Promise {
         let (state, env) = (Rc::clone(&self.state), self.env.clone());
-        task::promise(async move { Ok(answer(&state, env, request).await?.into()) })
+        task::answering(async move |reply| {
+            answer(&state, env, request, reply).await?;
+            Ok(JsValue::UNDEFINED)
+        })
     }
 }
 
@@ -75,19 +77,18 @@ async fn answer(
     state: &DurableObjectState,
     env: Env,
     request: Request,
-) -> Result<Response, JsValue> {
+    reply: Reply,
+) -> Result<(), JsValue> {
     let message = task::settled(request.array_buffer()?).await?;
     let handover: Handover =
         wire::decode(&Uint8Array::new(&message).to_vec()).map_err(|error| error.to_string())?;
     let settings = settings::settings(&env)?;
     let mut work = work(settings, env, handover)?;
-    let (reply, answer): (Reply, _) = oneshot::channel();
     work.read().await;
-    // Not awaited here: whoever called may go away, and with it this answer, but not the work.
-    state.wait_until(&work.run_to_end(reply))?;
-    answer
-        .await
-        .unwrap_or_else(|_| Err("the work ended without an answer".into()))
+    // Whoever called may go away, and with it this answer, but not the work.
+    state.wait_until(&reply.lasts())?;
+    work.run(reply).await;
+    Ok(())
 }
 
 /// The same decision as in the Worker, from the same request. Only a policy that changed in between gives another one, and

@@ -19,6 +19,7 @@ use std::task::{Context, Poll, Wake, Waker};
 pub use waits::{Outcome, Sleep, settled};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::closure::Closure;
+use web_sys::Response;
 
 struct Task {
     /// `None` while it is polled.
@@ -56,16 +57,42 @@ fn attached() -> HashMap<u32, Task> {
 
 /// Runs `future`, and gives a promise of what it comes to.
 pub fn promise(future: impl Future<Output = Outcome> + 'static) -> Promise {
+    answering(|_| future)
+}
+
+/// The same of a future that may answer before it ends: the promise is of that answer then.
+pub fn answering<F>(future: impl FnOnce(Reply) -> F) -> Promise
+where
+    F: Future<Output = Outcome> + 'static,
+{
     let number = COUNT.get().wrapping_add(1).max(1);
     COUNT.set(number);
     let task = Task {
-        future: Some(Box::pin(future)),
+        future: Some(Box::pin(future(Reply(number)))),
         woken: Arc::new(Woken(number)),
     };
     TASKS.with_borrow_mut(|tasks| tasks.insert(number, task));
     let promise = js::begin(number);
     run(|| READY.with_borrow_mut(|ready| ready.push_back(number)));
     promise
+}
+
+/// Where the answer of a task goes. Nobody may be there any more.
+pub struct Reply(u32);
+
+impl Reply {
+    /// Answers. The task is to be at work.
+    pub fn send(self, answer: Result<Response, JsValue>) {
+        match answer {
+            Ok(answer) => js::reply(self.0, &answer, false),
+            Err(error) => js::reply(self.0, &error, true),
+        }
+    }
+
+    /// A promise that the task ends, for the runtime to wait for, whether or not a client does.
+    pub fn lasts(&self) -> Promise {
+        js::lasts(self.0)
+    }
 }
 
 /// Does `work`, and polls what is ready then, unless somebody is about to.

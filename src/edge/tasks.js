@@ -5,7 +5,7 @@ let settled;
 let lost;
 let run;
 
-/** Its tasks: the ends of their promises, and what is there as long as something may wake them: whatever waits for a promise holds it. */
+/** Its tasks: what settles their promises, and what is there as long as something may wake them: whatever waits for a promise holds it. */
 let tasks = new Map();
 const watch = new FinalizationRegistry(({ task, of, watched }) => {
   if (watched && of === tasks) lost(task);
@@ -28,13 +28,25 @@ export function begin(task) {
   return it.promise;
 }
 
-/** `left` is that it has left places, for what may still come, or never. */
-export function end(task, outcome, failed, left) {
+/** What its promise comes to, although it goes on. */
+export function reply(task, outcome, failed) {
   const it = tasks.get(task);
-  tasks.delete(task);
-  it.key.watched = left;
   if (failed) it.reject(outcome);
   else it.resolve(outcome);
+}
+
+/** A promise that it ends. */
+export function lasts(task) {
+  return new Promise((resolve) => (tasks.get(task).ended = resolve));
+}
+
+/** `outcome` is for whoever has had no reply. `left` is that it has left places, for what may still come, or never. */
+export function end(task, outcome, failed, left) {
+  const it = tasks.get(task);
+  reply(task, outcome, failed);
+  it.ended?.();
+  tasks.delete(task);
+  it.key.watched = left;
 }
 
 export function forget(task) {

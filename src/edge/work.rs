@@ -20,7 +20,7 @@ use super::responses::Responses;
 use super::runner;
 use super::settings::Settings;
 use super::shard::{Shard, Unavailable};
-use super::task;
+use super::task::Reply;
 use crate::protocol::claim::{AttemptId, Begin};
 use crate::protocol::contract::LedgerDown;
 use crate::protocol::decision::Guarded;
@@ -36,15 +36,11 @@ use crate::protocol::replay::{self, Head, Status};
 use crate::protocol::request::{Body, Inbound};
 use crate::protocol::time::Time;
 use crate::protocol::verdict::{Permit, Verdict};
-use futures_channel::oneshot;
-use js_sys::{Promise, Uint8Array};
+use js_sys::Uint8Array;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use web_sys::Response;
 use worker::Env;
-
-/// Where the answer goes. Nobody may be there any more.
-pub type Reply = oneshot::Sender<Result<Response, JsValue>>;
 
 /// Everything that a guarded request needs, owned: it must outlive its handler.
 pub struct Work {
@@ -175,16 +171,8 @@ impl Work {
         self.line.write();
     }
 
-    /// A promise of its end, for the runtime to wait for, whether or not a client does.
-    pub fn run_to_end(self, reply: Reply) -> Promise {
-        task::promise(async move {
-            self.run(reply).await;
-            Ok(JsValue::UNDEFINED)
-        })
-    }
-
     /// Runs, and answers into `reply`.
-    async fn run(mut self, reply: Reply) {
+    pub async fn run(mut self, reply: Reply) {
         if self.is_named_by_a_claim()
             && let Err(refusal) = self.vouch().await
         {
@@ -219,7 +207,7 @@ impl Work {
         let none = Incoming::Whole(Body::Absent);
         let Incoming::Whole(body) = std::mem::replace(&mut self.body, none) else {
             // `Route::needs_whole_body` holds for this route.
-            return drop(reply.send(Err("an upload cannot be handed over".into())));
+            return reply.send(Err("an upload cannot be handed over".into()));
         };
         let handover = Handover {
             attempt: self.attempt,
@@ -243,7 +231,7 @@ impl Work {
             }
         };
         self.line.origin_ms = elapsed(started);
-        let _ = reply.send(answer);
+        reply.send(answer);
     }
 
     /// What time it is by the clock of the shard that was asked, or a little later; by the clock here if none has answered. Only a
@@ -283,7 +271,7 @@ impl Work {
             Verdict::Refuse(refusal) => self.refuse(&refusal, reply),
             // Only `run` sees a permit, and executes it; and `begin` reads the body that is needed.
             Verdict::Execute(_) | Verdict::BodyNeeded => {
-                let _ = reply.send(Err("this is nothing to tell".into()));
+                reply.send(Err("this is nothing to tell".into()));
             }
         }
     }
@@ -329,7 +317,7 @@ impl Work {
                     Code::LedgerUnavailable,
                     "Nothing was sent to the origin by this request. Retry with the same key.",
                 );
-                let _ = reply.send(self.refusal(&refusal));
+                reply.send(self.refusal(&refusal));
             }
         }
     }
@@ -390,19 +378,19 @@ impl Work {
         self.line.status = head.status;
         let opened = match payload {
             Payload::Rest(rest) => rest.open(),
-            payload => return drop(reply.send(convert::response(head, &payload))),
+            payload => return reply.send(convert::response(head, &payload)),
         };
         match opened {
             Ok((stream, pump)) => {
-                let _ = reply.send(convert::response(head, &Payload::Stream(stream)));
+                reply.send(convert::response(head, &Payload::Stream(stream)));
                 pump.run().await;
             }
-            Err(error) => drop(reply.send(Err(error))),
+            Err(error) => reply.send(Err(error)),
         }
     }
 
     fn refuse(&mut self, refusal: &Refusal, reply: Reply) {
-        let _ = reply.send(self.refusal(refusal));
+        reply.send(self.refusal(refusal));
     }
 }
 

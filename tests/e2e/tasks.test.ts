@@ -54,6 +54,18 @@ test("the promise of a task comes to what the task comes to", async () => {
   await assert.rejects(fails, (error) => error === "error");
 });
 
+test("a task that has answered goes on, and tells whoever waits for its end", async () => {
+  const answer = tasks.begin(1);
+  let ended = false;
+  const end = tasks.lasts(1).then(() => (ended = true));
+  tasks.reply(1, "the answer", false);
+  assert.equal(await answer, "the answer");
+  assert.equal(ended, false);
+  tasks.end(1, "nothing more", true, false);
+  await end;
+  assert.equal(await answer, "the answer");
+});
+
 test("who is woken is run once whoever wakes has ended", async () => {
   tasks.soon();
   assert.deepEqual(told, []);

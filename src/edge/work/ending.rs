@@ -1,11 +1,12 @@
 //! The attempt that may execute: the one call to the origin, what is kept of its answer, and what the first caller sees.
 
-use super::{Reply, Work};
+use super::Work;
 use crate::edge::body::Chunks;
 use crate::edge::clock;
 use crate::edge::log::elapsed;
 use crate::edge::origin::{self, Answer, Call};
 use crate::edge::overflow::Overflow;
+use crate::edge::task::Reply;
 use crate::protocol::claim::Ending;
 use crate::protocol::contract::{NeverStore, NeverThen, Outcome, Test};
 use crate::protocol::control::Control;

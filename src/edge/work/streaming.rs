@@ -1,8 +1,8 @@
 //! Answers that are not gathered first: those that the client reads while they are recorded (rule 9.20), and those that are too large to
 //! be gathered, for which there is a bucket (rule 8.16).
 
+use super::Work;
 use super::keeping::Keeper;
-use super::{Reply, Work};
 use crate::edge::clock;
 use crate::edge::convert::{self, Payload};
 use crate::edge::js;
@@ -11,6 +11,7 @@ use crate::edge::origin::Answer;
 use crate::edge::overflow::Overflow;
 use crate::edge::rest::Rest;
 use crate::edge::task;
+use crate::edge::task::Reply;
 use crate::protocol::fingerprint::Fingerprint;
 use crate::protocol::headers::Headers;
 use crate::protocol::outcome::Happened;
@@ -40,12 +41,12 @@ impl Work {
         let mut record = self.record(attempt, print, status, &sorted, ttl);
         let (stream, mut client) = match Client::new(rest.length) {
             Ok(client) => client,
-            Err(error) => return drop(reply.send(Err(error))),
+            Err(error) => return reply.send(Err(error)),
         };
         let head = replay::first(&record, sorted.first_only.clone(), contract, &self.exchange);
         self.line.outcome = Status::Fresh.as_str();
         self.line.status = head.status;
-        let _ = reply.send(convert::response(&head, &Payload::Stream(stream)));
+        reply.send(convert::response(&head, &Payload::Stream(stream)));
         let mut keeper = self.keeper();
         if let Err(happened) = self
             .record_body(attempt, &record, rest, &mut keeper, Some(&mut client))
