@@ -9,8 +9,9 @@
 
 mod waits;
 
-use super::js;
+use super::{clock, js};
 use js_sys::Promise;
+use rustc_hash::FxBuildHasher;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
@@ -27,8 +28,11 @@ struct Task {
     woken: Arc<Woken>,
 }
 
+/// By number. These are counted here: nobody can choose them so that they fall together.
+type Tasks = HashMap<u32, Task, FxBuildHasher>;
+
 thread_local! {
-    static TASKS: RefCell<HashMap<u32, Task>> = RefCell::new(attached());
+    static TASKS: RefCell<Tasks> = RefCell::new(attached());
     /// Tasks that can go on.
     static READY: RefCell<VecDeque<u32>> = const { RefCell::new(VecDeque::new()) };
     /// Whether somebody sees to these.
@@ -40,7 +44,7 @@ thread_local! {
 
 /// Tells tasks.js whom to call. Once for each instance of the module, of which a panic makes a new one: these closures are not to be
 /// called for what another one waits for.
-fn attached() -> HashMap<u32, Task> {
+fn attached() -> Tasks {
     let settled = Closure::<dyn Fn(usize, JsValue, bool)>::new(|place, value, failed| {
         settle(place, if failed { Err(value) } else { Ok(value) });
     });
@@ -52,7 +56,7 @@ fn attached() -> HashMap<u32, Task> {
     settled.forget();
     lost.forget();
     ready.forget();
-    HashMap::new()
+    Tasks::default()
 }
 
 /// Runs `future`, and gives a promise of what it comes to.
@@ -116,9 +120,8 @@ fn poll(number: u32) {
         return;
     };
     CURRENT.set(number);
-    let polled = future
-        .as_mut()
-        .poll(&mut Context::from_waker(&Waker::from(woken)));
+    let waker = Waker::from(woken);
+    let polled = clock::still(|| future.as_mut().poll(&mut Context::from_waker(&waker)));
     CURRENT.set(0);
     match polled {
         Poll::Pending => TASKS.with_borrow_mut(|tasks| {
