@@ -261,6 +261,14 @@ impl Chunks {
         out
     }
 
+    /// The bytes, in one piece of JavaScript memory.
+    pub fn into_array(mut self) -> Uint8Array {
+        match self.chunks.len() {
+            1 => self.pop().unwrap_or_default(),
+            _ => self.into_array_after(&[]),
+        }
+    }
+
     /// `head` and then the bytes, in one piece of JavaScript memory; each chunk is freed as it is copied.
     pub fn into_array_after(self, head: &[u8]) -> Uint8Array {
         // Bodies are limited to 25 MiB and heads to some KiB, so lengths fit 32 bits.

@@ -1,5 +1,6 @@
 //! Between the platform's values and the protocol's.
 
+use super::body::Chunks;
 use super::js;
 use super::rest::Rest;
 use crate::protocol::contract::Contract;
@@ -30,9 +31,17 @@ pub fn headers(headers: &web_sys::Headers) -> Headers {
 ///
 /// # Errors
 /// A line that would end before its end.
-pub fn lines(headers: &Headers) -> Result<&str, JsValue> {
+fn lines(headers: &Headers) -> Result<&str, JsValue> {
     let text = headers.as_text();
     text.ok_or_else(|| "a header that no message can carry".into())
+}
+
+/// The head of a request, as glue.js takes it.
+///
+/// # Errors
+/// As [`lines`].
+pub fn head(method: &str, url: &str, headers: &Headers) -> Result<String, JsValue> {
+    Ok([method, " ", url, "\n", lines(headers)?].concat())
 }
 
 /// The body of an answer.
@@ -45,6 +54,15 @@ pub enum Payload {
     Rest(Rest),
     /// As it comes, from somewhere else.
     Stream(ReadableStream),
+}
+
+impl From<Chunks> for Payload {
+    fn from(body: Chunks) -> Self {
+        match body.len() {
+            0 => Self::Empty,
+            _ => Self::Bytes(body.into_array()),
+        }
+    }
 }
 
 impl From<&[u8]> for Payload {

@@ -1,6 +1,6 @@
 //! What `worker` and `web-sys` do not bind, or bind with a copy through Wasm memory.
 
-use js_sys::{Array, JsString, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Function, JsString, Promise, Reflect, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
 use web_sys::{
@@ -13,6 +13,9 @@ extern "C" {
     pub fn first(request: &Request) -> Option<JsString>;
 
     pub fn lines(headers: &Headers) -> String;
+
+    #[wasm_bindgen(catch)]
+    pub fn shard(namespace: &ObjectNamespace, name: &str) -> Result<Function, JsValue>;
 
     #[wasm_bindgen(catch)]
     pub fn pass(
@@ -30,9 +33,7 @@ extern "C" {
 
     #[wasm_bindgen(catch)]
     pub fn send(
-        url: &str,
-        method: &str,
-        headers: &str,
+        head: &str,
         body: &JsValue,
         signal: Option<&AbortSignal>,
     ) -> Result<Promise, JsValue>;
@@ -111,16 +112,9 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub fn get(this: &ObjectNamespace, id: &JsValue) -> Result<ObjectStub, JsValue>;
 
-    #[wasm_bindgen(method, catch, js_name = getByName)]
-    pub fn get_by_name(this: &ObjectNamespace, name: &str) -> Result<ObjectStub, JsValue>;
-
     /// One Durable Object, seen from outside.
     #[derive(Clone)]
     pub type ObjectStub;
-
-    /// The one method of the class `Ledger` (entry.js).
-    #[wasm_bindgen(method, catch)]
-    pub fn ask(this: &ObjectStub, message: &Uint8Array) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     pub fn fetch(this: &ObjectStub, url: &str, init: &RequestInit) -> Result<Promise, JsValue>;

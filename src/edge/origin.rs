@@ -55,7 +55,7 @@ impl Answer {
         let (status, headers, payload) = match self {
             Self::None(_) => return None,
             Self::Whole(status, headers, body) => {
-                let body = body.into_array_after(&[]);
+                let body = body.into_array();
                 (status, headers, Payload::Bytes(body))
             }
             Self::TooLarge(status, headers, rest) | Self::Streams(status, headers, rest) => {
@@ -210,13 +210,9 @@ fn send(
         Incoming::Upload(upload) => upload.forward()?.into(),
     };
     let url = pass::origin_url(settings, request);
-    js::send(
-        &url,
-        &request.method,
-        convert::lines(&headers)?,
-        &body,
-        abort.map(AbortController::signal).as_ref(),
-    )
+    let head = convert::head(&request.method, &url, &headers)?;
+    let signal = abort.map(AbortController::signal);
+    js::send(&head, &body, signal.as_ref())
 }
 
 /// The key as the contract lets the origin see it (axis D2).

@@ -51,7 +51,7 @@ pub async fn ask(
     headers.push(pass::CDN_LOOP, &settings.loop_token);
     let signal = AbortSignal::timeout_with_u32(DEADLINE_MS);
     let url = format!("{}{target}", settings.policy.origin.url);
-    let headers = convert::lines(&headers)?;
-    let asked = js::send(&url, method, headers, &JsValue::UNDEFINED, Some(&signal))?;
+    let head = convert::head(method, &url, &headers)?;
+    let asked = js::send(&head, &JsValue::UNDEFINED, Some(&signal))?;
     Ok(task::settled(asked).await?.unchecked_into())
 }

@@ -10,7 +10,7 @@ use crate::protocol::time::Time;
 use js_sys::{ArrayBuffer, Uint8Array};
 use std::rc::Rc;
 use std::time::Duration;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsCast;
 use worker::Env;
 
 /// The binding of the KV namespace.
@@ -59,19 +59,37 @@ impl Responses {
         let value = body.into_array_after(&head);
         #[allow(clippy::cast_possible_truncation)] // a head is some KiB
         let body = value.subarray(head.len() as u32, value.length());
-        let name = name(record.claim, of_attempt.then_some(record.attempt));
-        let ttl = (record.expires_at.since(now).div_ceil(1000)).max(MIN_TTL_S);
-        match self.in_time("put", self.put_raw(&name, &value, ttl)).await {
-            Some(Ok(())) => return Ok(body),
-            Some(Err(error)) => worker::console_error!("KV put failed: {error:?}"),
-            None => {}
+        let of_attempt = of_attempt.then_some(record.attempt);
+        match self.put_value(record, of_attempt, &value, now).await {
+            true => Ok(body),
+            false => Err(body),
         }
-        Err(body)
     }
 
-    async fn put_raw(&self, name: &str, value: &Uint8Array, ttl_s: u64) -> Result<(), JsValue> {
-        task::settled(js::put(&self.kv, name, value, ttl_s as f64)?).await?;
-        Ok(())
+    /// Stores an inline record, `encoded` already, under the name of its claim. Whether KV has taken it.
+    pub async fn put_copy(&self, record: &Record, encoded: &[u8], now: Time) -> bool {
+        let value = Uint8Array::from(encoded);
+        self.put_value(record, None, &value, now).await
+    }
+
+    async fn put_value(
+        &self,
+        record: &Record,
+        attempt: Option<AttemptId>,
+        value: &Uint8Array,
+        now: Time,
+    ) -> bool {
+        let name = name(record.claim, attempt);
+        let ttl_s = record.expires_at.since(now).div_ceil(1000).max(MIN_TTL_S);
+        let put = async { task::settled(js::put(&self.kv, &name, value, ttl_s as f64)?).await };
+        match self.in_time("put", put).await {
+            Some(Ok(_)) => true,
+            Some(Err(error)) => {
+                worker::console_error!("KV put failed: {error:?}");
+                false
+            }
+            None => false,
+        }
     }
 
     /// The body that `record` points to; `None` where KV does not have it, or has something else under its name.

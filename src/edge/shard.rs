@@ -1,14 +1,14 @@
 //! The Worker's side of the ledger: `begin` and `settle`, and nothing else, so that what carries them can change.
 
 use super::clock::{self, Timer};
-use super::js::{self, ObjectNamespace, ObjectStub};
+use super::js::{self, ObjectNamespace};
 use super::message;
 use super::task::{self, Sleep};
 use crate::protocol::claim::{Begin, Begun, ClaimId, Settle, Settled};
 use crate::protocol::policy::Shards;
 use crate::protocol::time::Time;
 use crate::protocol::wire::{self, Answer, Call};
-use js_sys::Uint8Array;
+use js_sys::{Function, Uint8Array};
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::rc::Rc;
@@ -50,8 +50,8 @@ pub struct Shard {
     /// `None` where it is not bound.
     namespace: Option<ObjectNamespace>,
     name: String,
-    /// A stub whose last call has not failed.
-    stub: RefCell<Option<ObjectStub>>,
+    /// What asks it. Once a call has failed, all by the same one do: only one that works is kept.
+    ask: RefCell<Option<Function>>,
     timer: Rc<Timer>,
 }
 
@@ -61,7 +61,7 @@ impl Shard {
         Self {
             namespace: js::binding(env, BINDING),
             name: format!("v{}/{}", shards.generation, claim.shard(shards.count)),
-            stub: RefCell::default(),
+            ask: RefCell::default(),
             timer,
         }
     }
@@ -163,19 +163,17 @@ impl Shard {
     }
 
     async fn once(&self, message: &[u8]) -> Result<Vec<u8>, JsValue> {
-        let stub = self.stub()?;
-        let answer = task::settled(stub.ask(&Uint8Array::from(message))?).await?;
-        // A stub whose call has failed stays broken: only one that works is kept.
-        self.stub.replace(Some(stub));
+        let ask = match self.ask.take() {
+            Some(ask) => ask,
+            None => {
+                let namespace = self.namespace.as_ref().ok_or("the binding is missing")?;
+                js::shard(namespace, &self.name)?
+            }
+        };
+        let answer = ask.call1(&JsValue::UNDEFINED, &Uint8Array::from(message))?;
+        let answer = task::settled(answer).await?;
+        self.ask.replace(Some(ask));
         message::received(&answer)
-    }
-
-    fn stub(&self) -> Result<ObjectStub, JsValue> {
-        if let Some(stub) = self.stub.take() {
-            return Ok(stub);
-        }
-        let namespace = self.namespace.as_ref().ok_or("the binding is missing")?;
-        namespace.get_by_name(&self.name)
     }
 }
 

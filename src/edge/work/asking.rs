@@ -127,8 +127,11 @@ impl Work {
                 let kept = self.keep(attempt, fingerprint, status, headers, body);
                 let (record, _, _) = kept.await;
                 let kept = !matches!(record.body, Place::NotKept(_));
-                let settled = kept && self.settle_record(shards, &record).await;
-                settled.then_some(Verdict::Replay(record))
+                if !kept {
+                    return None;
+                }
+                self.settle_record(shards, &record).await?;
+                Some(Verdict::Replay(record))
             }
             (Probed::NeverHappened, _) => {
                 if !self.settle_in(shards, attempt, Ending::Release).await {
@@ -199,25 +202,24 @@ impl Work {
         if record.attempt != attempt {
             return None;
         }
-        let settled = self.settle_record(shards, &record).await;
-        settled.then_some(record)
+        self.settle_record(shards, &record).await?;
+        Some(record)
     }
 
-    /// Whether the ledger holds `record` now.
-    async fn settle_record(&mut self, shards: Shards, record: &Record) -> bool {
-        let Ok(bytes) = record.encode() else {
-            return false;
-        };
+    /// `record` as the ledger holds it now; `None` where it does not.
+    async fn settle_record(&mut self, shards: Shards, record: &Record) -> Option<Vec<u8>> {
+        let encoded = record.encode().ok()?;
         let ending = Ending::Store {
-            record: bytes,
+            record: encoded.clone(),
             expires_at: record.expires_at,
             fingerprint: record.fingerprint,
         };
-        self.settle_in(shards, record.attempt, ending).await
+        let settled = self.settle_in(shards, record.attempt, ending).await;
+        settled.then_some(encoded)
     }
 
     /// As [`Self::settle_record`], in the own shards.
-    pub(super) async fn settle_as(&mut self, record: &Record) -> bool {
+    pub(super) async fn settle_as(&mut self, record: &Record) -> Option<Vec<u8>> {
         let own = self.settings.policy.ledger.own;
         self.settle_record(own, record).await
     }
@@ -259,7 +261,7 @@ impl Work {
         if shards != self.settings.policy.ledger.own {
             return of(shards);
         }
-        // One stub for all calls.
+        // The same for all calls.
         Rc::clone(self.own_shard.get_or_insert_with(|| of(shards)))
     }
 }

@@ -145,13 +145,13 @@ impl Work {
     ) {
         let kept = self.keep(attempt, print, status, headers, body);
         let (record, payload, first_only) = kept.await;
-        if !self.settle_as(&record).await {
+        let Some(encoded) = self.settle_as(&record).await else {
             return self.unrecorded(attempt, status, reply);
-        }
+        };
         let contract = self.guarded.contract;
         let head = replay::first(&record, first_only, contract, &self.exchange);
         self.answer(&head, payload, Status::Fresh, reply).await;
-        self.copy(&record).await;
+        self.copy(&record, &encoded).await;
     }
 
     /// The ledger learns that it ran, and why its body is not kept; the first caller gets all of it, as it comes.
@@ -179,7 +179,7 @@ impl Work {
         if why != Unkept::Withheld {
             self.line.warning = Some("body-not-kept");
         }
-        if !self.settle_as(&record).await {
+        if self.settle_as(&record).await.is_none() {
             return self.unrecorded(attempt, opened.status, reply);
         }
         let head = replay::first(&record, sorted.first_only, contract, &self.exchange);

@@ -37,10 +37,8 @@ impl Work {
     /// once more.
     pub(super) async fn place(&mut self, record: &mut Record, body: Chunks) -> Payload {
         if body.len() <= self.settings.policy.responses.inline_limit {
-            let bytes = body.into_vec();
-            let payload = Payload::from(bytes.as_slice());
-            record.body = Place::Inline(bytes);
-            return payload;
+            record.body = Place::Inline(body.copy(body.len()));
+            return Payload::from(body);
         }
         let bytes = match self.kv() {
             Some(kv) => self.put(&kv, record, body).await,
@@ -146,8 +144,8 @@ impl Work {
         }
     }
 
-    /// The copy of an inline record, after the reply. Losing it loses nothing (rule 8.5).
-    pub(super) async fn copy(&mut self, record: &Record) {
+    /// The copy of an inline record, `encoded` already, after the reply. Losing it loses nothing (rule 8.5).
+    pub(super) async fn copy(&mut self, record: &Record, encoded: &[u8]) {
         let copies = self.settings.policy.responses.kv == KvMode::Always;
         if !copies || !matches!(record.body, Place::Inline(_)) {
             return;
@@ -155,7 +153,7 @@ impl Work {
         let Some(kv) = self.kv() else { return };
         let started = clock::now();
         let now = self.ledger_now();
-        if kv.put(record, Chunks::default(), now, false).await.is_err() {
+        if !kv.put_copy(record, encoded, now).await {
             self.line.warning = Some("not-copied");
         }
         self.line.store_ms += elapsed(started);

@@ -59,12 +59,12 @@ impl Work {
         // With the end in sight, times are what they are now.
         record = self.record(attempt, print, status, &sorted, ttl);
         self.placed(&mut record, keeper).await;
-        if !self.settle_as(&record).await {
+        let Some(encoded) = self.settle_as(&record).await else {
             self.line.outcome = Code::OutcomeUnrecorded.row().code;
             return client.break_off().await;
-        }
+        };
         client.end().await;
-        self.copy(&record).await;
+        self.copy(&record, &encoded).await;
     }
 
     /// The answer goes into the bucket, and to the client from there.
@@ -99,7 +99,7 @@ impl Work {
         }
         record = self.record(attempt, print, status, &sorted, ttl);
         self.placed(&mut record, keeper).await;
-        if !self.settle_as(&record).await {
+        if self.settle_as(&record).await.is_none() {
             return self.unrecorded(attempt, status, reply);
         }
         match record.body {
