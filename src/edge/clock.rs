@@ -5,35 +5,13 @@ use super::task::Sleep;
 use crate::protocol::time::Time;
 use futures_util::future::{Either, select};
 use js_sys::Date;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::{Poll, ready};
 
-thread_local! {
-    /// What time it is in what is [`still`]; `None` before anybody has asked.
-    static STILL: Cell<Option<Option<Time>>> = const { Cell::new(None) };
-}
-
 /// Now. The runtime holds the clock still between two waits, so a difference measures waiting, never computing.
 pub fn now() -> Time {
-    let Some(still) = STILL.get() else {
-        return read();
-    };
-    let now = still.unwrap_or_else(read);
-    STILL.set(Some(Some(now)));
-    now
-}
-
-/// Does `work`, in which nothing is waited for: one look at the clock is enough for it.
-pub fn still<T>(work: impl FnOnce() -> T) -> T {
-    STILL.set(Some(None));
-    let done = work();
-    STILL.set(None);
-    done
-}
-
-fn read() -> Time {
     // The platform's clock is a whole, positive number of milliseconds, far below 2^53.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     Time::from_millis(Date::now() as u64)

@@ -9,7 +9,7 @@
 
 mod waits;
 
-use super::{clock, js};
+use super::js;
 use js_sys::Promise;
 use rustc_hash::FxBuildHasher;
 use std::cell::{Cell, RefCell};
@@ -120,8 +120,9 @@ fn poll(number: u32) {
         return;
     };
     CURRENT.set(number);
-    let waker = Waker::from(woken);
-    let polled = clock::still(|| future.as_mut().poll(&mut Context::from_waker(&waker)));
+    let polled = future
+        .as_mut()
+        .poll(&mut Context::from_waker(&Waker::from(woken)));
     CURRENT.set(0);
     match polled {
         Poll::Pending => TASKS.with_borrow_mut(|tasks| {

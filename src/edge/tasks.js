@@ -31,6 +31,7 @@ export function begin(task) {
 /** What its promise comes to, although it goes on. */
 export function reply(task, outcome, failed) {
   const it = tasks.get(task);
+  it.told = true;
   if (failed) it.reject(outcome);
   else it.resolve(outcome);
 }
@@ -43,7 +44,7 @@ export function lasts(task) {
 /** `outcome` is for whoever has had no reply. `left` is that it has left places, for what may still come, or never. */
 export function end(task, outcome, failed, left) {
   const it = tasks.get(task);
-  reply(task, outcome, failed);
+  if (!it.told) reply(task, outcome, failed);
   it.ended?.();
   tasks.delete(task);
   it.key.watched = left;
