@@ -54,8 +54,7 @@ extern "C" {
 extern "C" {
     pub fn attach(
         settled: &Closure<dyn Fn(usize, JsValue, bool)>,
-        lost: &Closure<dyn Fn(u32)>,
-        run: &Closure<dyn Fn()>,
+        lost: &Closure<dyn Fn(u32) -> bool>,
     );
 
     pub fn begin(task: u32) -> Promise;
@@ -66,16 +65,9 @@ extern "C" {
 
     pub fn end(task: u32, outcome: &JsValue, failed: bool, left: bool);
 
-    pub fn forget(task: u32);
-
-    pub fn soon();
-
     pub fn wait(promise: &JsValue, place: usize, task: u32);
 
-    pub fn sleep(ms: f64, place: usize, task: u32) -> f64;
-
-    #[wasm_bindgen(js_name = wakeNot)]
-    pub fn wake_not(timer: f64);
+    pub fn sleep(ms: f64, place: usize, task: u32) -> JsValue;
 }
 
 /// What makes an answer where the origin gives none.
@@ -85,6 +77,12 @@ pub type Failed = dyn Fn(Request, JsValue) -> Result<Response, JsValue>;
 extern "C" {
     #[wasm_bindgen(js_namespace = console)]
     pub fn log(line: &str);
+
+    #[wasm_bindgen(js_name = queueMicrotask)]
+    pub fn queue_microtask(job: &Closure<dyn Fn()>);
+
+    #[wasm_bindgen(js_name = clearTimeout)]
+    pub fn clear_timeout(timer: &JsValue);
 
     /// `docs/reference/refusals.md`, from entry.js.
     pub fn refusals() -> String;

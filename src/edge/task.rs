@@ -35,6 +35,7 @@ thread_local! {
     static TASKS: RefCell<Tasks> = RefCell::new(attached());
     /// Tasks that can go on.
     static READY: RefCell<VecDeque<u32>> = const { RefCell::new(VecDeque::new()) };
+    static RUN: Closure<dyn Fn()> = Closure::new(|| run(|| {}));
     /// Whether somebody sees to these.
     static RUNNING: Cell<bool> = const { Cell::new(false) };
     /// The task that is polled; 0 is none.
@@ -48,14 +49,10 @@ fn attached() -> Tasks {
     let settled = Closure::<dyn Fn(usize, JsValue, bool)>::new(|place, value, failed| {
         settle(place, if failed { Err(value) } else { Ok(value) });
     });
-    let (lost, ready) = (
-        Closure::<dyn Fn(u32)>::new(lose),
-        Closure::<dyn Fn()>::new(|| run(|| {})),
-    );
-    js::attach(&settled, &lost, &ready);
+    let lost = Closure::<dyn Fn(u32) -> bool>::new(lose);
+    js::attach(&settled, &lost);
     settled.forget();
     lost.forget();
-    ready.forget();
     Tasks::default()
 }
 
@@ -154,7 +151,7 @@ impl Wake for Woken {
         READY.with_borrow_mut(|ready| ready.push_back(self.0));
         // Not at once: whoever wakes it may hold what it needs.
         if !RUNNING.get() {
-            js::soon();
+            RUN.with(js::queue_microtask);
         }
     }
 }
@@ -166,16 +163,15 @@ fn settle(place: usize, outcome: Outcome) {
     }
 }
 
-/// Nothing that this task waits for will ever come. Unless somebody here wakes it, it is dropped.
-fn lose(number: u32) {
+/// Nothing that this task waits for will ever come. Unless somebody here wakes it, it is dropped, and this is so.
+fn lose(number: u32) -> bool {
     waits::lose(number);
     let lost = TASKS.with_borrow_mut(|tasks| {
         let alone = Arc::strong_count(&tasks.get(&number)?.woken) == 1;
         if alone { tasks.remove(&number) } else { None }
     });
-    if lost.is_some() {
-        js::forget(number);
-        drop(lost);
-    }
+    let dropped = lost.is_some();
+    drop(lost);
     waits::clear(number);
+    dropped
 }

@@ -3,16 +3,15 @@
 /** What is to be called, of the instance of the Wasm module that runs now. */
 let settled;
 let lost;
-let run;
 
 /** Its tasks: what settles their promises, and what is there as long as something may wake them: whatever waits for a promise holds it. */
 let tasks = new Map();
 const watch = new FinalizationRegistry(({ task, of, watched }) => {
-  if (watched && of === tasks) lost(task);
+  if (watched && of === tasks && lost(task)) tasks.delete(task);
 });
 
-export function attach(whenSettled, whenLost, whenReady) {
-  [settled, lost, run] = [whenSettled, whenLost, whenReady];
+export function attach(whenSettled, whenLost) {
+  [settled, lost] = [whenSettled, whenLost];
   tasks = new Map();
 }
 
@@ -50,15 +49,6 @@ export function end(task, outcome, failed, left) {
   it.key.watched = left;
 }
 
-export function forget(task) {
-  tasks.delete(task);
-}
-
-/** Once whoever calls has ended. */
-export function soon() {
-  void Promise.resolve().then(run);
-}
-
 /** `place` of `task` is for what `promise` comes to. */
 export function wait(promise, place, task) {
   const alive = tasks.get(task)?.alive.deref();
@@ -73,8 +63,4 @@ export function sleep(ms, place, task) {
   const alive = tasks.get(task)?.alive.deref();
   const tell = settled;
   return setTimeout(() => tell(place, undefined, false, alive), ms);
-}
-
-export function wakeNot(timer) {
-  clearTimeout(timer);
 }

@@ -159,7 +159,7 @@ impl Drop for Settlement {
 /// Some time, by a timer of the runtime that no change of the clock touches. It begins when it is first waited for.
 pub struct Sleep {
     ms: u64,
-    timer: Option<(Settlement, f64)>,
+    timer: Option<(Settlement, JsValue)>,
 }
 
 impl Sleep {
@@ -192,7 +192,7 @@ impl Drop for Sleep {
     fn drop(&mut self) {
         if let Some((settlement, timer)) = self.timer.take() {
             if settlement.0.is_some() {
-                js::wake_not(timer);
+                js::clear_timeout(&timer);
             }
             settlement.never();
         }
