@@ -69,7 +69,7 @@ export function readFlags(args: string[]): Flags | undefined {
     platforms: list(values.platform ?? PLATFORMS.join(",")).map(platform),
     bodies: list(values.body ?? (what === "growth" ? "128" : quick ? "1024" : "1024,65536")).map((each) => whole("--body", each, MIN_BODY)),
     connections: list(values.connections ?? (quick ? "4" : "1,16,64")).map((each) => whole("--connections", each)),
-    effort: { seconds, rounds: whole("--rounds", values.rounds ?? (quick ? "1" : "11")), leadIn: quick ? 0 : 0.1, warmUp: positive("--warm-up", values["warm-up"] ?? (quick ? "0.1" : "20")) },
+    effort: { seconds, rounds: whole("--rounds", values.rounds ?? (quick ? "1" : "11")), leadIn: quick ? 0 : 0.3, warmUp: positive("--warm-up", values["warm-up"] ?? (quick ? "0.1" : "20")) },
     keys: list(values.keys ?? (quick ? "10000" : "1000000,5000000,10000000")).map((each) => whole("--keys", each)),
     out: fromCaller(values.out),
     svg: fromCaller(values.svg),
